@@ -1,0 +1,12 @@
+{# The value at a path of a JSON text, as text; null where it is absent or JSON null. `path` is a list of keys.
+   Differs by engine: every engine has its own JSON path language. #}
+{% macro json_text(column, path) -%} {{ adapter.dispatch("json_text", "tessera")(column, path) }} {%- endmacro %}
+
+{% macro default__json_text(column, path) -%}
+    json_extract_string({{ column }}, '$."{{ path | join('"."') }}"')
+{%- endmacro %}
+
+{# The same for one key that is a column's value. #}
+{% macro json_text_of(column, key) -%} {{ adapter.dispatch("json_text_of", "tessera")(column, key) }} {%- endmacro %}
+
+{% macro default__json_text_of(column, key) -%} json_extract_string({{ column }}, '$."' || {{ key }} || '"') {%- endmacro %}

@@ -1,0 +1,4 @@
+{# The distinct values of a group as one text, in alphabetical order, joined by a comma. Differs by engine: the aggregate's name. #}
+{% macro list_text(column) -%} {{ adapter.dispatch("list_text", "tessera")(column) }} {%- endmacro %}
+
+{% macro default__list_text(column) -%} string_agg(distinct {{ column }}, ',' order by {{ column }}) {%- endmacro %}

@@ -1,0 +1,4 @@
+{# A text as decimal(18, 4); null where it is not a plain number. Differs by engine: the safe cast. #}
+{% macro parse_decimal(column) -%} {{ adapter.dispatch("parse_decimal", "tessera")(column) }} {%- endmacro %}
+
+{% macro default__parse_decimal(column) -%} try_cast({{ column }} as decimal(18, 4)) {%- endmacro %}

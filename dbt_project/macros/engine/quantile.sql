@@ -1,0 +1,5 @@
+{# The quantile of a group that is one of its values: the smallest value whose cumulative share reaches the fraction.
+   Differs by engine: the name (all have percentile_disc's rule). #}
+{% macro quantile(column, fraction) -%} {{ adapter.dispatch("quantile", "tessera")(column, fraction) }} {%- endmacro %}
+
+{% macro default__quantile(column, fraction) -%} quantile_disc({{ column }}, {{ fraction }}) {%- endmacro %}

@@ -1,0 +1,14 @@
+{# Whether a normalised identifier is junk that must not join people: empty, a blocked value or a blocked pattern (config/identity.yml). #}
+{% macro is_blocked_identifier(type, column) -%}
+    {%- set blocked = config_identity().blocked -%}
+    (
+        {{ column }} = ''
+        or lower({{ column }}) in ({% for value in blocked["values"] %}'{{ value | lower | replace("'", "''") }}'{{ ", " if not loop.last }}{% endfor %})
+        {%- for pattern in blocked.patterns %}
+            or {{ matches(column, pattern) }}
+        {%- endfor %}
+        {%- if type == "email" %}
+            or not {{ matches(column, "^[^@ ]+@[^@ ]+[.][^@ ]+$") }}
+        {%- endif %}
+    )
+{%- endmacro %}

@@ -1,0 +1,16 @@
+{# A trait's value as text by its declared type, so that a declared type and the text agree on every engine. #}
+{% macro trait_text(column, type) -%}
+    {%- set types = {
+        "string": dbt.type_string(), "bigint": "bigint", "decimal": "decimal(18, 4)", "double": dbt.type_float(),
+        "boolean": "boolean", "date": "date", "timestamp": dbt.type_timestamp(),
+    } -%}
+    {%- if type not in types -%}
+        {{ exceptions.raise_compiler_error(
+            "A trait has a value type that does not exist.\n  where: vars: sql_traits in dbt_project/dbt_project.yml\n  found: "
+            ~ type ~ "\n  allowed: " ~ (types.keys() | join(", ")) ~ "\n  to do: correct the type on the trait's line"
+        ) }}
+    {%- endif -%}
+    {%- if type == "timestamp" -%} {{ timestamp_text(column) }}
+    {%- else -%} cast(cast({{ column }} as {{ types[type] }}) as {{ dbt.type_string() }})
+    {%- endif -%}
+{%- endmacro %}

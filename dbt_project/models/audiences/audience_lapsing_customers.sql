@@ -1,0 +1,3 @@
+select profile_id
+from {{ ref("rfm_segments") }}
+where loyalty_segment = 'once_loyal'

@@ -1,0 +1,3 @@
+select profile_id
+from {{ ref("propensities") }}
+where target = 'repurchase' and percentile >= 80

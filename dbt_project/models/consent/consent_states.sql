@@ -1,0 +1,66 @@
+-- The consent object of an event speaks for every known purpose: one it does not name is denied (Segment's rule). The latest word
+-- holds; two different words at the same moment are a conflict, which counts as no consent everywhere downstream.
+with
+    purposes as (select purpose from {{ ref("consent_purposes") }}),
+
+    profiles as (
+        select distinct profile_id from {{ ref("profile_identifiers") }} where profile_id is not null
+    ),
+
+    statements as (
+        select
+            events.event_id,
+            resolved.profile_id,
+            {{ json_text("events.context", ["consent", "categoryPreferences"]) }} as preferences,
+            events.occurred_at
+        from {{ ref("events") }} as events
+        inner join {{ ref("int_events_resolved") }} as resolved on events.event_id = resolved.event_id
+        where
+            resolved.profile_id is not null
+            and {{ json_text("events.context", ["consent", "categoryPreferences"]) }} is not null
+    ),
+
+    records as (
+        select
+            statements.event_id,
+            statements.profile_id,
+            purposes.purpose,
+            coalesce({{ json_text_of("statements.preferences", "purposes.purpose") }}, 'false') = 'true' as is_granted,
+            statements.occurred_at
+        from statements
+        cross join purposes
+    ),
+
+    latest as (
+        select profile_id, purpose, max(occurred_at) as occurred_at from records group by profile_id, purpose
+    ),
+
+    states as (
+        select
+            records.profile_id,
+            records.purpose,
+            case
+                when count(distinct records.is_granted) > 1 then 'conflict'
+                when max(case when records.is_granted then 1 else 0 end) = 1 then 'granted'
+                else 'denied'
+            end as state,
+            min(records.event_id) as event_id,
+            max(records.occurred_at) as recorded_at
+        from records
+        inner join
+            latest
+            on records.profile_id = latest.profile_id
+            and records.purpose = latest.purpose
+            and records.occurred_at = latest.occurred_at
+        group by records.profile_id, records.purpose
+    )
+
+select
+    profiles.profile_id,
+    purposes.purpose,
+    coalesce(states.state, 'unknown') as state,
+    states.event_id,
+    states.recorded_at
+from profiles
+cross join purposes
+left join states on profiles.profile_id = states.profile_id and purposes.purpose = states.purpose

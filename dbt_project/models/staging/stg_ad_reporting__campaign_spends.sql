@@ -1,0 +1,33 @@
+-- Platforms restate past days: of the rows for one day and campaign, the one synced last by then holds.
+with
+    delivered as (select * from {{ source("raw", "ad_spend") }}),
+
+    known as (
+        select *, coalesce(synced_at, {{ add_seconds("cast(date_day as timestamp)", 86400) }}) as known_at
+        from delivered
+    ),
+
+    ranked as (
+        select
+            *,
+            row_number() over (
+                partition by date_day, platform, account_id, campaign_id
+                order by known_at desc, spend desc, clicks desc, impressions desc, campaign_name
+            ) as version_number
+        from known
+        where known_at <= {{ as_of() }}
+    )
+
+select
+    date_day as spend_date,
+    platform,
+    account_id,
+    campaign_id,
+    campaign_name,
+    currency,
+    clicks,
+    impressions,
+    spend,
+    known_at
+from ranked
+where version_number = 1

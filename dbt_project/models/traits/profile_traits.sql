@@ -1,0 +1,24 @@
+-- The computed traits and every SQL trait, one row a profile and trait. A null value is no row.
+with
+    computed as (select * from {{ ref("int_profiles_computed") }}),
+
+    profiles as (select profile_id from {{ ref("profiles") }}),
+
+    {% set computed_traits = {"order_count": "bigint", "lifetime_revenue": "decimal", "favourite_category": "string"} -%}
+    valued as (
+        {%- for trait, type in computed_traits.items() %}
+            select profile_id, '{{ trait }}' as trait, cast({{ trait }} as {{ dbt.type_string() }}) as value, '{{ type }}' as value_type
+            from computed
+            union all
+        {%- endfor %}
+        {%- for trait, type in var("sql_traits").items() %}
+            select profile_id, '{{ trait }}' as trait, {{ trait_text("value", type) }} as value, '{{ type }}' as value_type
+            from {{ ref("sql_traits", trait) }}
+            {{ "union all" if not loop.last }}
+        {%- endfor %}
+    )
+
+select valued.profile_id, valued.trait, valued.value, valued.value_type, {{ as_of() }} as computed_at
+from valued
+inner join profiles on valued.profile_id = profiles.profile_id
+where valued.value is not null

@@ -1,0 +1,278 @@
+"""The command line. Thin: it reads arguments, calls `lib/` or starts dbt and Dagster, prints, and sets the exit code.
+
+Exit codes: 0 ok, 1 data failed, 2 usage, 3 locked. Imports are lazy, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestration import paths
+from orchestration.lib.errors import TesseraError, UsageError
+
+app = typer.Typer(
+    name="tessera",
+    help="A customer data platform that lives in the warehouse.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+trait_app = typer.Typer(help="The analysts' traits.", no_args_is_help=True)
+app.add_typer(trait_app, name="trait")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+
+
+def main() -> None:
+    """Run the command; a TesseraError becomes its text on standard error (JSON with --json) and its exit code."""
+    try:
+        app()
+    except TesseraError as error:
+        if "--json" in sys.argv:
+            print(json.dumps(error.as_dict()))
+        else:
+            print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+@app.command()
+def demo(
+    events: Annotated[int, typer.Option(help="About how many lines of events to generate.", min=2_000)] = 40_000,
+    as_json: Json = False,
+) -> None:
+    """Generate the demo shop, run everything as of its last day, and say what came out."""
+    from orchestration.lib import demo_shop
+    from orchestration.lib.progress import step
+
+    others = [
+        folder.name
+        for folder in paths.landing().glob("*")
+        if folder.is_dir() and folder.name not in ("tables", "shop_web", "shop_backend")
+    ]
+    if others or _foreign_sources():
+        raise UsageError(
+            "This home holds other data; the demo shop would mix with it.",
+            where=str(paths.home()),
+            found=", ".join(sorted({*others, *_foreign_sources()})),
+            fix="choose an empty home: TESSERA_HOME=/some/folder tessera demo",
+        )
+    marker = paths.landing() / ".demo_shop.json"
+    made = {"events": events, "seed": 7}
+    if not marker.exists() or json.loads(marker.read_text(encoding="utf-8")) != made:
+        if marker.exists():
+            raise UsageError(
+                "This home holds a demo shop of another size.",
+                where=str(paths.home()),
+                found=marker.read_text(encoding="utf-8"),
+                fix=f"remove the folder, or choose another: TESSERA_HOME=/some/folder tessera demo --events {events}",
+            )
+        with step("generate") as note:
+            shop = demo_shop.generate(paths.landing(), paths.home() / "demo_truth", events=events, seed=7)
+            marker.write_text(json.dumps(made), encoding="utf-8")
+            note(f"{shop.events:,} lines, {shop.people:,} people")
+    os.environ["TESSERA_AS_OF"] = demo_shop.AS_OF
+    _run_job()
+    _print_summary(as_json, next_steps=True)
+
+
+@app.command()
+def run(as_json: Json = False) -> None:
+    """Load what is in the landing folder, build, train, score, publish and sync, as of TESSERA_AS_OF (default: now)."""
+    _run_job()
+    _print_summary(as_json, next_steps=False)
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files (NDJSON, plain or gzip) or folders of them.")],
+    source: Annotated[str | None, typer.Option(help="Name of the source; default: the name of each file's folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Load Segment-spec calls into raw.events, exactly once. Bad lines go to raw.ingest_rejects; a damaged file is refused whole."""
+    from orchestration import project
+    from orchestration.lib import config, lock, warehouse
+    from orchestration.lib.load import load_files
+
+    identity: Any = config.read(paths.CONFIG / "identity.yml")
+    with lock.writer(paths.home(), "load"), warehouse.connect(paths.warehouse_file()) as connection:
+        warehouse.ensure_tables(connection, space=paths.space(), salt=project.salt())
+        report = load_files(
+            connection,
+            files,
+            source=source,
+            region=identity.default_region,
+            schema=warehouse.schema_name("raw", paths.space()),
+            on_file=None if as_json else lambda file: print(_describe_file(file)),
+        )
+    if as_json:
+        counts = ("status", "lines", "rows_loaded", "rows_rejected", "rows_duplicate", "message")
+        print(json.dumps([{"path": str(file.path)} | {name: getattr(file, name) for name in counts} for file in report.files]))
+        if report.refused:
+            raise typer.Exit(1)
+    report.raise_for_refused()
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SQL statement, such as \"select * from profiles.profiles limit 5\".")],
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the published snapshot. Reading never waits for a run and never changes anything."""
+    from orchestration.lib import snapshot
+
+    result = snapshot.query(paths.published(), sql)
+    if as_json:
+        print(result.to_json())
+    elif csv:
+        sys.stdout.write(result.to_csv())
+    else:
+        from rich.console import Console
+
+        Console().print(result.to_table())
+
+
+@app.command()
+def profile(
+    identifier: Annotated[str, typer.Argument(metavar="TYPE:VALUE", help="Such as email:jane@example.com, or profile_id:…")],
+    as_json: Json = False,
+) -> None:
+    """Show one person: identifiers, traits, segment, predictions, audiences, consent."""
+    from orchestration.lib import snapshot
+
+    person = snapshot.profile(paths.published(), identifier)
+    if as_json:
+        print(json.dumps(person, default=str))
+    else:
+        print(snapshot.describe_profile(person))
+
+
+@app.command(
+    "dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def dbt_command(context: typer.Context) -> None:
+    """Run dbt on the build database with Tessera's settings: `tessera dbt build --select my_trait`."""
+    from orchestration import project
+    from orchestration.lib import lock
+
+    with lock.writer(paths.home(), "dbt"):
+        project.prepare()
+        result = project.dbt(*context.args, as_of=project.as_of())
+    raise typer.Exit(result.returncode)
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the page, on this machine only.")] = 3000,
+) -> None:
+    """Open Dagster: the graph, runs, checks, schedules. Stop it with Ctrl-C."""
+    from orchestration import project
+    from orchestration.lib import lock
+
+    with lock.writer(paths.home(), "dev"):
+        project.prepare()
+    environment = os.environ | project.environment() | _dagster_environment()
+    print(f"Dagster: http://127.0.0.1:{port}", file=sys.stderr)
+    dagster = str(Path(sys.executable).parent / "dagster")
+    os.chdir(paths.ROOT)
+    os.execve(dagster, [dagster, "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)], environment)  # noqa: S606
+
+
+@trait_app.command("new")
+def trait_new(
+    name: Annotated[str, typer.Argument(help="Name of the trait: lower case, digits, _.")],
+    value_type: Annotated[str, typer.Option("--type", help="string, bigint, decimal, double, boolean, date or timestamp.")] = "bigint",
+) -> None:
+    """Write the two files of a new SQL trait and its line in dbt_project.yml; then edit the SQL."""
+    from orchestration.lib import traits
+
+    for file in traits.create(name, value_type, paths.SQL_TRAITS, paths.DBT_PROJECT):
+        print(f"wrote {file.relative_to(paths.ROOT)}")
+    print(f"Edit the SQL, then: tessera dbt build --select {name}+")
+
+
+def _describe_file(file: Any) -> str:
+    """Return one line on what became of a file; a refused one is told at the end."""
+    if file.status != "loaded":
+        return f"{file.path}: {file.status}"
+    counts = f"{file.lines:,} lines = {file.rows_loaded:,} loaded + {file.rows_rejected:,} rejected + {file.rows_duplicate:,} duplicates"
+    return f"{file.path}: {counts}" + (f" ({file.message})" if file.message else "")
+
+
+def _run_job() -> None:
+    """Run the whole graph in this process; raise TesseraError with the first step's failure."""
+    from orchestration import project
+    from orchestration.lib import lock
+
+    with lock.writer(paths.home(), "run"):
+        os.environ["TESSERA_AS_OF"] = project.as_of()
+        os.environ.update(_dagster_environment())
+        from orchestration.lib.progress import step
+
+        with step("prepare"):
+            project.prepare()
+            import dagster as dg
+
+            from orchestration.definitions import defs
+
+            job = defs.resolve_job_def("run")
+        log = paths.home() / "logs" / "run.log"
+        log.parent.mkdir(exist_ok=True)
+        with dg.DagsterInstance.get() as instance, log.open("w") as output, contextlib.redirect_stdout(output):
+            result = job.execute_in_process(
+                instance=instance,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                raise_on_error=False,
+            )
+        if not result.success:
+            failures = [event for event in result.all_events if event.is_step_failure]
+            error = failures[0].step_failure_data.error if failures else None
+            cause = error.cause if error and error.cause else error
+            raise TesseraError(
+                f"The run failed in step {failures[0].step_key}." if failures else "The run failed.",
+                found=cause.message.strip() if cause else "",
+                fix="correct what is named and run again; readers still see the former snapshot (`tessera dev` shows the run)",
+            )
+
+
+def _dagster_environment() -> dict[str, str]:
+    home = paths.dagster_home()
+    home.mkdir(parents=True, exist_ok=True)
+    settings = home / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n", encoding="utf-8")
+    return {"DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+
+
+def _print_summary(as_json: bool, *, next_steps: bool) -> None:
+    from orchestration.lib import summary
+
+    lines = summary.summarise(paths.published(), paths.exports())
+    if as_json:
+        print(json.dumps(dict(lines)))
+        return
+    if next_steps:
+        lines.append(("next", "tessera dev · tessera query \"select * from segments.rfm_segments limit 5\" · README: add a trait"))
+    print()
+    for label, text in lines:
+        print(f"{label:>12}  {text}")
+
+
+def _foreign_sources() -> set[str]:
+    """Return the sources other than the demo's that were ever loaded into this home."""
+    from orchestration.lib import warehouse
+
+    if not paths.warehouse_file().exists():
+        return set()
+    with warehouse.connect(paths.warehouse_file()) as connection:
+        raw = warehouse.quote(warehouse.schema_name("raw", paths.space()))
+        rows = connection.execute(f"select distinct source_id from {raw}.ingest_files").fetchall()
+    return {source for (source,) in rows} - {"shop_web", "shop_backend", "tables"}

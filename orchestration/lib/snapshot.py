@@ -1,0 +1,152 @@
+"""Reading the published snapshot: queries and one person's profile. Read-only, without access to files or the network."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from orchestration.lib import publish
+from orchestration.lib.errors import TesseraError, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Result:
+    """The rows of a query, in the order the query gave them."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+    def to_json(self) -> str:
+        """Return a list of objects; decimals and times are text, so that nothing is rounded."""
+        return json.dumps([dict(zip(self.columns, row, strict=True)) for row in self.rows], default=str)
+
+    def to_csv(self) -> str:
+        """Return CSV with a header; null is an empty cell."""
+        output = io.StringIO()
+        writer = csv.writer(output)
+        writer.writerow(self.columns)
+        writer.writerows([["" if value is None else value for value in row] for row in self.rows])
+        return output.getvalue()
+
+    def to_table(self) -> Table:
+        """Return a table for the terminal."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*self.columns)
+        for row in self.rows:
+            table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        return table
+
+
+def open_snapshot(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open the current snapshot read-only."""
+    connection = duckdb.connect(str(publish.current(folder) / publish.DATABASE), read_only=True)
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def query(folder: Path, sql: str) -> Result:
+    """Run one statement on the current snapshot; raise UsageError when DuckDB refuses it."""
+    with open_snapshot(folder) as connection:
+        try:
+            cursor = connection.execute(sql)
+            columns = [column[0] for column in cursor.description or []]
+            return Result(columns, cursor.fetchall())
+        except duckdb.Error as error:
+            raise UsageError(
+                "The query failed.",
+                found=str(error).strip(),
+                fix="`tessera query \"show all tables\"` lists the published tables and their columns",
+            ) from None
+
+
+def profile(folder: Path, identifier: str) -> dict[str, Any]:
+    """Return one person by `type:value`: profile, identifiers, traits, segment, predictions, audiences, consent.
+
+    The value is compared as it is stored (e-mail in lower case, phone as E.164). A profile id that was merged away is followed.
+    """
+    kind, separator, value = identifier.partition(":")
+    if not separator or not value:
+        raise UsageError(
+            "An identifier is TYPE:VALUE.", found=repr(identifier), allowed="user_id, email, phone, anonymous_id or profile_id", fix="for example email:jane@example.com"
+        )
+    value = value.strip().lower() if kind == "email" else value.strip()
+    with open_snapshot(folder) as connection:
+
+        def rows(sql: str, *values: str) -> list[dict[str, Any]]:
+            cursor = connection.execute(sql, list(values))
+            return [dict(zip([column[0] for column in cursor.description], row, strict=True)) for row in cursor.fetchall()]
+
+        if kind == "profile_id":
+            # A profile id is some identifier's id: it resolves to whoever holds that identifier now.
+            found = rows("select profile_id from identity.profile_identifiers where identifier_id = ?", value)
+        else:
+            found = rows("select profile_id from identity.profile_identifiers where identifier_type = ? and identifier_value = ?", kind, value)
+        if not found:
+            raise TesseraError(
+                "Nobody holds this identifier.", found=kind, fix="check its type and spelling; blocked values belong to nobody (config/identity.yml)"
+            )
+        profile_id = found[0]["profile_id"]
+        if profile_id is None:
+            raise TesseraError(
+                "This identifier is shared and belongs to nobody.", found=kind, fix="`identity.identity_links` lists the refused evidence"
+            )
+        return {
+            "profile": rows("select * from profiles.profiles where profile_id = ?", profile_id)[0],
+            "identifiers": rows(
+                "select identifier_type, identifier_value, first_seen_at, last_seen_at, event_count"
+                " from identity.profile_identifiers where profile_id = ? order by all",
+                profile_id,
+            ),
+            "traits": {
+                row["trait"]: row["value"]
+                for row in rows("select trait, value from traits.profile_traits where profile_id = ? order by trait", profile_id)
+            },
+            "segment": rows("select * exclude (profile_id) from segments.rfm_segments where profile_id = ?", profile_id),
+            "predictions": rows("select * exclude (profile_id) from predictions.propensities where profile_id = ?", profile_id),
+            "audiences": rows(
+                "select audience, entered_at, exited_at, arm from audiences.audience_members where profile_id = ? order by all", profile_id
+            ),
+            "consent": {
+                row["purpose"]: row["state"]
+                for row in rows("select purpose, state from consent.consent_states where profile_id = ? order by purpose", profile_id)
+            },
+        }
+
+
+def describe_profile(person: dict[str, Any]) -> str:
+    """Return a profile as text, a section a paragraph."""
+    sections = [_section("profile", person["profile"])]
+    sections.append(
+        "identifiers\n"
+        + "\n".join(f"  {row['identifier_type']:<14}{row['identifier_value']}  ({row['event_count']} events)" for row in person["identifiers"])
+    )
+    sections.append(_section("traits", person["traits"]))
+    sections += [_section("segment", row) for row in person["segment"]]
+    sections += [_section("prediction", row) for row in person["predictions"]]
+    if person["audiences"]:
+        sections.append(
+            "audiences\n"
+            + "\n".join(
+                f"  {row['audience']}  since {row['entered_at']}" + (f" until {row['exited_at']}" if row["exited_at"] else "") + f"  ({row['arm']})"
+                for row in person["audiences"]
+            )
+        )
+    sections.append(_section("consent", person["consent"]))
+    return "\n\n".join(sections)
+
+
+def _section(title: str, values: dict[str, Any]) -> str:
+    return "\n".join([title, *(f"  {key:<24}{value}" for key, value in values.items() if value is not None)])
