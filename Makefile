@@ -25,10 +25,10 @@ dev: $(VENV)/installed ## Open Dagster: the graph, runs, checks, schedules
 install: $(VENV)/installed-dev ## Make the virtual environment, with the tools for development
 
 format: $(VENV)/installed-dev ## Format Python and SQL
-	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/sqlfmt dbt_project sql_traits
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(BIN)/sqlfmt dbt_project/models sql_traits
 
 lint: $(VENV)/installed-dev ## Check Python and SQL
-	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/sqlfmt --check dbt_project sql_traits
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/sqlfmt --check dbt_project/models sql_traits
 
 clean: ## Remove the virtual environment and what dbt compiled (never your data)
 	rm -rf $(VENV) dbt_project/target dbt_project/dbt_packages dbt_project/macros/compiled

@@ -52,16 +52,11 @@ def demo(
     from orchestration.lib import demo_shop
     from orchestration.lib.progress import step
 
-    others = [
-        folder.name
-        for folder in paths.landing().glob("*")
-        if folder.is_dir() and folder.name not in ("tables", "shop_web", "shop_backend")
-    ]
-    if others or _foreign_sources():
+    if others := _other_sources({"shop_web", "shop_backend", "tables", "ad_spend"}):
         raise UsageError(
             "This home holds other data; the demo shop would mix with it.",
             where=str(paths.home()),
-            found=", ".join(sorted({*others, *_foreign_sources()})),
+            found=", ".join(sorted(others)),
             fix="choose an empty home: TESSERA_HOME=/some/folder tessera demo",
         )
     marker = paths.landing() / ".demo_shop.json"
@@ -122,7 +117,7 @@ def load(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(help="One SQL statement, such as \"select * from profiles.profiles limit 5\".")],
+    sql: Annotated[str, typer.Argument(help='One SQL statement, such as "select * from profiles.profiles limit 5".')],
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -155,9 +150,7 @@ def profile(
         print(snapshot.describe_profile(person))
 
 
-@app.command(
-    "dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-)
+@app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def dbt_command(context: typer.Context) -> None:
     """Run dbt on the build database with Tessera's settings: `tessera dbt build --select my_trait`."""
     from orchestration import project
@@ -189,7 +182,9 @@ def dev(
 @trait_app.command("new")
 def trait_new(
     name: Annotated[str, typer.Argument(help="Name of the trait: lower case, digits, _.")],
-    value_type: Annotated[str, typer.Option("--type", help="string, bigint, decimal, double, boolean, date or timestamp.")] = "bigint",
+    value_type: Annotated[
+        str, typer.Option("--type", help="string, bigint, decimal, double, boolean, date or timestamp.")
+    ] = "bigint",
 ) -> None:
     """Write the two files of a new SQL trait and its line in dbt_project.yml; then edit the SQL."""
     from orchestration.lib import traits
@@ -260,19 +255,20 @@ def _print_summary(as_json: bool, *, next_steps: bool) -> None:
         print(json.dumps(dict(lines)))
         return
     if next_steps:
-        lines.append(("next", "tessera dev · tessera query \"select * from segments.rfm_segments limit 5\" · README: add a trait"))
+        lines.append(("next", 'tessera dev · tessera query "select * from segments.rfm_segments limit 5" · README: add a trait'))
     print()
     for label, text in lines:
         print(f"{label:>12}  {text}")
 
 
-def _foreign_sources() -> set[str]:
-    """Return the sources other than the demo's that were ever loaded into this home."""
+def _other_sources(known: set[str]) -> set[str]:
+    """Return the sources that lie in the landing folder or were ever loaded, less the known ones."""
     from orchestration.lib import warehouse
 
-    if not paths.warehouse_file().exists():
-        return set()
-    with warehouse.connect(paths.warehouse_file()) as connection:
-        raw = warehouse.quote(warehouse.schema_name("raw", paths.space()))
-        rows = connection.execute(f"select distinct source_id from {raw}.ingest_files").fetchall()
-    return {source for (source,) in rows} - {"shop_web", "shop_backend", "tables"}
+    sources = {folder.name for folder in paths.landing().glob("*") if folder.is_dir()}
+    if paths.warehouse_file().exists():
+        with warehouse.connect(paths.warehouse_file()) as connection:
+            raw = warehouse.quote(warehouse.schema_name("raw", paths.space()))
+            rows = connection.execute(f"select distinct source_id from {raw}.ingest_files").fetchall()
+        sources |= {source for (source,) in rows}
+    return sources - known

@@ -27,7 +27,9 @@ def raw_tables(context: dg.AssetExecutionContext, workspace: Workspace) -> Itera
     """Load what is new in the landing folder, exactly once."""
     with step("load") as note, workspace.warehouse() as connection:
         files = [file for file in load_landing(connection).files if file.status == "loaded"]
-        lines, rejected, duplicates = (sum(getattr(file, name) for file in files) for name in ("lines", "rows_rejected", "rows_duplicate"))
+        lines, rejected, duplicates = (
+            sum(getattr(file, name) for file in files) for name in ("lines", "rows_rejected", "rows_duplicate")
+        )
         note(f"{len(files)} new files, {lines:,} lines, {rejected:,} rejected, {duplicates:,} duplicates")
     for table in TABLES:
         yield dg.MaterializeResult(asset_key=["raw", table])
@@ -45,7 +47,11 @@ def load_landing(connection: object) -> load.LoadReport:
     return report
 
 
-@dg.sensor(target=dg.AssetSelection.all(), minimum_interval_seconds=60, description="Starts a run when files arrive in the landing folder.")
+@dg.sensor(
+    target=dg.AssetSelection.all(),
+    minimum_interval_seconds=60,
+    description="Starts a run when files arrive in the landing folder.",
+)
 def landing_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request one run for each new state of the landing folder; files being written (hidden or .tmp) do not count."""
     digest = hashlib.sha256()

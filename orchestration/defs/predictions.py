@@ -28,4 +28,7 @@ def repurchase_model(context: dg.AssetExecutionContext, workspace: Workspace) ->
         card = repurchase.train_and_score(connection, paths.models(), space=paths.space(), as_of=workspace.as_of(context))
         note(f"AUC {card.auc:.3f}, baseline {card.baseline_auc:.3f}" if card.auc is not None else f"refused: {card.reason}")
     for table in ("model_runs", "model_scores"):
-        yield dg.MaterializeResult(asset_key=["predictions", table], metadata={"status": card.status, "auc": card.auc or "none", "baseline_auc": card.baseline_auc or "none"})
+        yield dg.MaterializeResult(
+            asset_key=["predictions", table],
+            metadata={"status": card.status, "auc": card.auc or "none", "baseline_auc": card.baseline_auc or "none"},
+        )

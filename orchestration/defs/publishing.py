@@ -44,4 +44,6 @@ def exported_files(context: dg.AssetExecutionContext, workspace: Workspace) -> d
         publish.republish(connection, LEDGER, paths.published(), space=paths.space())
         sent = sum(report.added + report.changed + report.removed for report in reports)
         note(f"{sent:,} changes sent, {sum(report.held for report in reports):,} held for want of consent or an address")
-    return dg.MaterializeResult(metadata={report.sync: f"+{report.added} ~{report.changed} -{report.removed}" for report in reports})
+    return dg.MaterializeResult(
+        metadata={report.sync: f"+{report.added} ~{report.changed} -{report.removed}" for report in reports}
+    )

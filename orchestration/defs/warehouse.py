@@ -37,7 +37,11 @@ def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, workspace
         yield from invocation.stream()
         results = _results(invocation)
         if not invocation.is_successful():
-            raise TesseraError("dbt build failed.", found="\n" + "\n".join(_failures(results)), fix="correct what is named; the published snapshot is as before")
+            raise TesseraError(
+                "dbt build failed.",
+                found="\n" + "\n".join(_failures(results)),
+                fix="correct what is named; the published snapshot is as before",
+            )
         tests = sum(1 for result in results if result["unique_id"].startswith("test."))
         note(f"{len(results) - tests} models and seeds, {tests} tests")
 
@@ -46,8 +50,14 @@ def _results(invocation: DbtCliInvocation) -> list[Mapping[str, Any]]:
     try:
         return invocation.get_artifact("run_results.json")["results"]
     except Exception as error:
-        log = (invocation.target_path / "dbt.log").read_text(encoding="utf-8") if (invocation.target_path / "dbt.log").exists() else str(error)
-        raise TesseraError("dbt did not start.", found=log[-3000:], fix="run `tessera dbt parse` to see the whole message") from error
+        log = (
+            (invocation.target_path / "dbt.log").read_text(encoding="utf-8")
+            if (invocation.target_path / "dbt.log").exists()
+            else str(error)
+        )
+        raise TesseraError(
+            "dbt did not start.", found=log[-3000:], fix="run `tessera dbt parse` to see the whole message"
+        ) from error
 
 
 def _failures(results: list[Mapping[str, Any]]) -> list[str]:

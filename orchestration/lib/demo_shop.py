@@ -53,7 +53,7 @@ DATES = [(LAST_DAY + timedelta(days=n + 1 - DAYS - MARGIN)).isoformat() for n in
 BAD_CALL, BAD_ORDER = 0.0225, 0.015
 DUPLICATE, ALTERED_DUPLICATE = 0.02, 0.1
 OFFLINE_VISIT, WRONG_CLOCK, NO_COOKIES = 0.09, 0.03, 0.008
-FAMILY, FAMILY_DEVICE, FAMILY_EMAIL = 0.05, 0.4, 0.12
+FAMILY, FAMILY_DEVICE, FAMILY_EMAIL = 0.035, 0.35, 0.15
 KIOSK_VISIT, PEOPLE_PER_KIOSK = 0.012, 2_000
 JUNK_USER, JUNK_EMAIL, JUNK_PHONE = 0.015, 0.01, 0.03
 REFUNDED, REFUNDED_WHOLE, REFUND_OF_UNKNOWN, CANCELLED = 0.07, 0.5, 0.05, 0.012
@@ -127,11 +127,11 @@ SHELVES = {
 BRANDS = ("Mosaic & Co.", "Opus", "Ravenna")
 CATALOGUE = {
     shelf: [
-        {"product_id": f"P-{shelf[0]}{n}", "sku": f"{shelf}-{n:02d}".upper(), "name": name, "category": shelf}
+        {"product_id": f"P{s}{n:02d}", "sku": f"{shelf}-{n:02d}".upper(), "name": name, "category": shelf}
         | {"brand": BRANDS[n % len(BRANDS)], "price": price}
         for n, (name, price) in enumerate(goods.items())
     ]
-    for shelf, goods in SHELVES.items()
+    for s, (shelf, goods) in enumerate(SHELVES.items(), start=1)
 }
 SHELF_NAMES = tuple(SHELVES)
 
@@ -470,7 +470,7 @@ class Visit:
         self.delay = HOUR + int(min(dice.exponential(3 * DAY), 20 * DAY - HOUR)) if is_offline else 0
         self.land()
         self.mind_consent()
-        if person.kind == "member" and dice.chance(0.12 if self.user_id == person.user_id else 1.0 if buys else 0.35):
+        if person.kind == "member" and dice.chance(self.login_chance()):
             self.log_in()
         for _ in range(dice.below(3)):
             self.look()
@@ -478,6 +478,12 @@ class Visit:
             self.buy()
         elif dice.chance(0.12):
             self.fill_cart()
+
+    def login_chance(self) -> float:
+        """Buying takes a login; a shared device asks who is there; who is logged in may still edit the profile."""
+        if self.user_id == self.person.user_id:
+            return 0.12
+        return 1.0 if self.buys else 0.35 if self.device.is_private else 0.8
 
     def call(self, kind: str, body: Json) -> None:
         head = {"type": kind, "channel": "browser", "messageId": f"ajs-next-{self.dice.hex(24)}"}
@@ -691,7 +697,7 @@ def generate(
     `events` is the number of lines in all (met to 1 %), `files` the number of day ranges that each source is cut into.
     Every file appears whole or not at all. Raises UsageError when `events` or `files` is out of range.
     """
-    files = min(50, max(4, events // 5_000)) if files is None else files
+    files = min(200, max(8, events // 20_000)) if files is None else files
     if events < SMALLEST or not 1 <= files <= DAYS:
         raise UsageError(
             "The demo shop cannot have this size.",
@@ -791,15 +797,15 @@ def _csv(path: Path, columns: Sequence[str]) -> Iterator[Any]:
 
 @contextmanager
 def _replacing(folder: Path, pattern: str) -> Iterator[Path]:
-    """Yield a scratch folder. If all goes well its files move into `folder`; others that match `pattern` there go."""
-    scratch = folder / ".demo_shop.tmp"
+    """Yield a scratch folder beside `folder`. If all goes well its files move there; others like `pattern` there go."""
+    scratch = folder.with_name(f".{folder.name}.demo_shop.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
         yield scratch
         written = [path.relative_to(scratch) for path in sorted(scratch.rglob("*")) if path.is_file()]
         for name in written:
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (scratch / name).replace(folder / name)
         for path in folder.glob(pattern):
             if path.relative_to(folder) not in written:

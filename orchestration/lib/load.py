@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -380,25 +380,14 @@ _HAS_NAN = r"""case
 _WITHOUT_NUL = r"""case
     when contains(text, '\u0000') then regexp_replace(text, '((?:^|[^\\])(?:\\\\)*)(?:\\u0000)+', '\1\\ufffd', 'g')
     else text end"""
-# Materialised, else the filter on `call` would parse every line a second time.
-_PARSED = f"""
-    with lines as (
-        select line_number, line, try(decode(line)) as text from tessera_lines
-    ),
-    parsed as materialized (
-        select line_number, line, text,
-            case
-                when octet_length(line) > {MAX_LINE} or not {_IS_OBJECT} or {_HAS_NAN} then null
-                else try(from_json({_WITHOUT_NUL}, '{_STRUCTURE}'))
-            end as call
-        from lines
-    )"""
+_READABLE = f"octet_length(line) <= {MAX_LINE} and {_IS_OBJECT} and not {_HAS_NAN} and json_valid(text)"
+_LINES = "(select line_number, line, try(decode(line)) as text from tessera_lines)"
 _CALL_COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items())
 _CALLS = f"""
     select * replace (coalesce(nullif(message_id, ''), line_hash) as message_id)
     from (
         select {_CALL_COLUMNS}, $source as source_id, $file_id as file_id, line_number, md5(line) as line_hash
-        from parsed where call is not null
+        from (select line_number, line, from_json({_WITHOUT_NUL}, '{_STRUCTURE}') as call from {_LINES} where {_READABLE})
     )"""
 _REJECTS = rf"""
     select $file_id as file_id, line_number, to_base64(line) as raw_base64,
@@ -413,7 +402,7 @@ _REJECTS = rf"""
             when line_number = $last_line then 'not JSON: the file ends within this line'
             else 'not JSON'
         end as reason
-    from parsed where call is null and not coalesce(regexp_full_match(text, '\s*'), false)"""
+    from {_LINES} where not coalesce(regexp_full_match(text, '\s*'), false)"""
 
 
 def _load_calls(
@@ -428,12 +417,13 @@ def _load_calls(
         for lines in _tables(text, line_number):
             line_number += lines.num_rows
             con.register("tessera_lines", lines)
-            insert = f"insert into {raw}.events by name {_PARSED} {_CALLS}"
-            [(readable,)] = _rows(con, insert, file_id=file_id, source=source)
-            stored += readable
-            if readable < lines.num_rows:  # some lines are blank or bad; only then is the block read again
+            insert = f"insert into {raw}.events by name {_CALLS} returning line_number"
+            readable = con.execute(insert, {"file_id": file_id, "source": source}).fetchnumpy()["line_number"]
+            stored += len(readable)
+            if len(readable) < lines.num_rows:  # the others are blank or bad
+                con.register("tessera_lines", lines.filter(~np.isin(lines["line_number"], readable)))
                 last_line = None if text.endswith(b"\n") else line_number - 1
-                insert = f"insert into {raw}.ingest_rejects by name {_PARSED} {_REJECTS}"
+                insert = f"insert into {raw}.ingest_rejects by name {_REJECTS}"
                 rejected += _rows(con, insert, file_id=file_id, last_line=last_line)[0][0]
     # An array over several lines has one that reads as an object: its last element.
     is_array = head.lstrip()[:1] == b"[" and end == b"]" and rejected > stored

@@ -65,9 +65,7 @@ def publish(
     return snapshot
 
 
-def republish(
-    warehouse: duckdb.DuckDBPyConnection, tables: Sequence[PublicTable], folder: Path, *, space: str
-) -> Path:
+def republish(warehouse: duckdb.DuckDBPyConnection, tables: Sequence[PublicTable], folder: Path, *, space: str) -> Path:
     """Publish the current snapshot once more with a few tables renewed (the ledger, after a sync); the rest is not written again."""
     base = current(folder)
     manifest = json.loads((base / "manifest.json").read_text(encoding="utf-8"))
@@ -82,7 +80,9 @@ def current(folder: Path) -> Path:
     link = folder / "current"
     if not link.exists():
         raise TesseraError(
-            "Nothing has been published yet.", where=str(folder), fix="run `tessera demo`, or `tessera load …` and `tessera run`"
+            "Nothing has been published yet.",
+            where=str(folder),
+            fix="run `tessera demo`, or `tessera load …` and `tessera run`",
         )
     return link.resolve()
 
@@ -166,7 +166,10 @@ def fingerprint(snapshot: Path) -> dict[str, str]:
     with duckdb.connect() as connection:
         return {
             file.stem: hashlib.sha256(
-                json.dumps(connection.execute(f"select * from read_parquet({_text(file)}) order by all").fetchall(), default=str).encode()
+                json.dumps(
+                    connection.execute(f"select * from read_parquet({_text(file)}) order by all").fetchall(),
+                    default=str,
+                ).encode()
             ).hexdigest()
             for file in sorted(snapshot.glob("*.parquet"))
         }

@@ -31,7 +31,13 @@ FEATURES = [
     "product_views_30_days",
 ]
 # Buying more recently, more often, for more money, and looking around more can only raise the probability.
-MONOTONIC = {"recency_days": -1, "frequency": 1, "orders_90_days": 1, "days_since_visit": -1, "product_views_30_days": 1}
+MONOTONIC = {
+    "recency_days": -1,
+    "frequency": 1,
+    "orders_90_days": 1,
+    "days_since_visit": -1,
+    "product_views_30_days": 1,
+}
 SEED = 7
 MINIMUM_EXAMPLES = 100  # of each answer, in training and in test (the public minimum of the field)
 BOOTSTRAP_ROUNDS = 400
@@ -79,7 +85,8 @@ def train_and_score(warehouse: duckdb.DuckDBPyConnection, models: Path, *, space
             warehouse.execute(f"delete from {schema}.{table} where target = ? and as_of = ?::timestamp", [TARGET, as_of])
         names = list(asdict(card))
         warehouse.execute(
-            f"insert into {schema}.model_runs ({', '.join(names)}) values ({', '.join('?' for _ in names)})", list(asdict(card).values())
+            f"insert into {schema}.model_runs ({', '.join(names)}) values ({', '.join('?' for _ in names)})",
+            list(asdict(card).values()),
         )
         warehouse.register("new_scores", scores)
         warehouse.execute(
@@ -111,8 +118,28 @@ def _train(observed: pd.DataFrame, as_of: str) -> tuple[ModelCard, pd.DataFrame,
     ]
     if short:
         reason = f"too few examples ({'; '.join(short)}; {MINIMUM_EXAMPLES} of each are needed)"
-        card = ModelCard(TARGET, None, None, "refused", reason, **counts, **dict.fromkeys(_MEASURES), test_cutoff_at=None, as_of=as_of)
-        return card, pd.DataFrame({"profile_id": pd.Series(dtype=str), "probability": pd.Series(dtype=float), "percentile": pd.Series(dtype=float)}), None
+        card = ModelCard(
+            TARGET,
+            None,
+            None,
+            "refused",
+            reason,
+            **counts,
+            **dict.fromkeys(_MEASURES),
+            test_cutoff_at=None,
+            as_of=as_of,
+        )
+        return (
+            card,
+            pd.DataFrame(
+                {
+                    "profile_id": pd.Series(dtype=str),
+                    "probability": pd.Series(dtype=float),
+                    "percentile": pd.Series(dtype=float),
+                }
+            ),
+            None,
+        )
 
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression

@@ -68,7 +68,7 @@ def query(folder: Path, sql: str) -> Result:
             raise UsageError(
                 "The query failed.",
                 found=str(error).strip(),
-                fix="`tessera query \"show all tables\"` lists the published tables and their columns",
+                fix='`tessera query "show all tables"` lists the published tables and their columns',
             ) from None
 
 
@@ -80,7 +80,10 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
     kind, separator, value = identifier.partition(":")
     if not separator or not value:
         raise UsageError(
-            "An identifier is TYPE:VALUE.", found=repr(identifier), allowed="user_id, email, phone, anonymous_id or profile_id", fix="for example email:jane@example.com"
+            "An identifier is TYPE:VALUE.",
+            found=repr(identifier),
+            allowed="user_id, email, phone, anonymous_id or profile_id",
+            fix="for example email:jane@example.com",
         )
     value = value.strip().lower() if kind == "email" else value.strip()
     with open_snapshot(folder) as connection:
@@ -93,15 +96,23 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
             # A profile id is some identifier's id: it resolves to whoever holds that identifier now.
             found = rows("select profile_id from identity.profile_identifiers where identifier_id = ?", value)
         else:
-            found = rows("select profile_id from identity.profile_identifiers where identifier_type = ? and identifier_value = ?", kind, value)
+            found = rows(
+                "select profile_id from identity.profile_identifiers where identifier_type = ? and identifier_value = ?",
+                kind,
+                value,
+            )
         if not found:
             raise TesseraError(
-                "Nobody holds this identifier.", found=kind, fix="check its type and spelling; blocked values belong to nobody (config/identity.yml)"
+                "Nobody holds this identifier.",
+                found=kind,
+                fix="check its type and spelling; blocked values belong to nobody (config/identity.yml)",
             )
         profile_id = found[0]["profile_id"]
         if profile_id is None:
             raise TesseraError(
-                "This identifier is shared and belongs to nobody.", found=kind, fix="`identity.identity_links` lists the refused evidence"
+                "This identifier is shared and belongs to nobody.",
+                found=kind,
+                fix="`identity.identity_links` lists the refused evidence",
             )
         return {
             "profile": rows("select * from profiles.profiles where profile_id = ?", profile_id)[0],
@@ -117,11 +128,15 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
             "segment": rows("select * exclude (profile_id) from segments.rfm_segments where profile_id = ?", profile_id),
             "predictions": rows("select * exclude (profile_id) from predictions.propensities where profile_id = ?", profile_id),
             "audiences": rows(
-                "select audience, entered_at, exited_at, arm from audiences.audience_members where profile_id = ? order by all", profile_id
+                "select audience, entered_at, exited_at, arm from audiences.audience_members where profile_id = ? order by all",
+                profile_id,
             ),
             "consent": {
                 row["purpose"]: row["state"]
-                for row in rows("select purpose, state from consent.consent_states where profile_id = ? order by purpose", profile_id)
+                for row in rows(
+                    "select purpose, state from consent.consent_states where profile_id = ? order by purpose",
+                    profile_id,
+                )
             },
         }
 
@@ -131,7 +146,10 @@ def describe_profile(person: dict[str, Any]) -> str:
     sections = [_section("profile", person["profile"])]
     sections.append(
         "identifiers\n"
-        + "\n".join(f"  {row['identifier_type']:<14}{row['identifier_value']}  ({row['event_count']} events)" for row in person["identifiers"])
+        + "\n".join(
+            f"  {row['identifier_type']:<14}{row['identifier_value']}  ({row['event_count']} events)"
+            for row in person["identifiers"]
+        )
     )
     sections.append(_section("traits", person["traits"]))
     sections += [_section("segment", row) for row in person["segment"]]
@@ -140,7 +158,9 @@ def describe_profile(person: dict[str, Any]) -> str:
         sections.append(
             "audiences\n"
             + "\n".join(
-                f"  {row['audience']}  since {row['entered_at']}" + (f" until {row['exited_at']}" if row["exited_at"] else "") + f"  ({row['arm']})"
+                f"  {row['audience']}  since {row['entered_at']}"
+                + (f" until {row['exited_at']}" if row["exited_at"] else "")
+                + f"  ({row['arm']})"
                 for row in person["audiences"]
             )
         )

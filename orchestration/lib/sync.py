@@ -106,10 +106,14 @@ def _write_files(pending: pa.Table, columns: Sequence[str], folder: Path, name: 
     payloads = [json.loads(payload) for payload in pending["payload"].to_pylist()]
     fields: dict[str, Any] = {"operation": pending["op_type"], "record_key": pending["record_key"]}
     fields |= {column: pa.array([_as_text(payload.get(column)) for payload in payloads], pa.string()) for column in columns}
-    fields |= {"consent_basis": pending["consent_basis"], "consent_recorded_at": pending["consent_recorded_at"]}
+    recorded = [value and value.isoformat(timespec="seconds") + "Z" for value in pending["consent_recorded_at"].to_pylist()]
+    fields |= {"consent_basis": pending["consent_basis"], "consent_recorded_at": pa.array(recorded, pa.string())}
     table = pa.table(fields)
     safe = pa.table(
-        {key: pa.array([_no_formula(value) for value in table[key].to_pylist()], pa.string()) if key in columns else table[key] for key in fields}
+        {
+            key: pa.array([_no_formula(value) for value in table[key].to_pylist()], pa.string()) if key in columns else table[key]
+            for key in fields
+        }
     )
     folder.mkdir(parents=True, exist_ok=True)
     files = []

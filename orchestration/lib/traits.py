@@ -13,17 +13,31 @@ TYPES = ("string", "bigint", "decimal", "double", "boolean", "date", "timestamp"
 def create(name: str, value_type: str, package: Path, project: Path) -> list[Path]:
     """Write `profiles/<name>.sql` and `.yml` and add the trait to the var `sql_traits`; return the files written."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
-        raise UsageError("This is not a name for a trait.", found=repr(name), allowed="a lower-case letter, then letters, digits or _", fix="for example orders_last_year")
+        raise UsageError(
+            "This is not a name for a trait.",
+            found=repr(name),
+            allowed="a lower-case letter, then letters, digits or _",
+            fix="for example orders_last_year",
+        )
     if value_type not in TYPES:
-        raise UsageError("A trait has no such type.", found=repr(value_type), allowed=", ".join(TYPES), fix="choose one with --type")
+        raise UsageError(
+            "A trait has no such type.", found=repr(value_type), allowed=", ".join(TYPES), fix="choose one with --type"
+        )
     taken = {file.stem for root in (project / "models", package) for file in root.rglob("*.sql")}
     if name in taken:
-        raise UsageError("A model of this name exists.", found=name, fix="choose another name; names are unique over all packages")
+        raise UsageError(
+            "A model of this name exists.", found=name, fix="choose another name; names are unique over all packages"
+        )
     listing = project / "dbt_project.yml"
     text = listing.read_text(encoding="utf-8")
     lines = re.search(r"^    sql_traits:\n((?:        \w+: \w+\n)*)", text, re.MULTILINE)
     if not lines:
-        raise UsageError("The list of traits was not found.", where=str(listing), allowed="vars: sql_traits: one indented line a trait", fix="restore the block from git")
+        raise UsageError(
+            "The list of traits was not found.",
+            where=str(listing),
+            allowed="vars: sql_traits: one indented line a trait",
+            fix="restore the block from git",
+        )
     listed = sorted([*lines.group(1).splitlines(), f"        {name}: {value_type}"])
     sql, yml = package / "profiles" / f"{name}.sql", package / "profiles" / f"{name}.yml"
     sql.write_text(

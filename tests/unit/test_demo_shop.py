@@ -201,6 +201,22 @@ def test_a_failure_leaves_the_earlier_shop_whole(tmp_path: Path, monkeypatch: py
     assert digests(tmp_path) == before
 
 
+def test_nothing_unfinished_is_ever_in_the_landing_folder_and_leftovers_of_a_killed_run_are_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leftover = tmp_path / ".landing.demo_shop.tmp" / "shop_web" / "events-0001.spool"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_bytes(b"half a line")
+    seen = []
+    sort = demo_shop._sort
+    monkeypatch.setattr(demo_shop, "_sort", lambda spool: (seen.append((tmp_path / "landing").exists()), sort(spool)))
+    generate(tmp_path / "landing", tmp_path / "truth", events=1_000)
+    generate(tmp_path / "fresh", tmp_path / "truth", events=1_000)
+    assert not any(seen[:8])
+    assert digests(tmp_path / "landing") == digests(tmp_path / "fresh")
+    assert {path.name for path in tmp_path.iterdir()} == {"landing", "fresh", "truth"}
+
+
 def test_a_smaller_shop_replaces_a_larger_one_and_leaves_foreign_files_alone(tmp_path: Path) -> None:
     generate(tmp_path / "landing", tmp_path / "truth", events=5_000, files=9)
     foreign = tmp_path / "landing" / "shop_web" / "mine.ndjson"
@@ -282,6 +298,14 @@ def test_money_adds_up_to_the_cent_by_segments_definitions(shop: Shop) -> None:
         assert p["currency"] == "EUR"
         wanted = {"product_id", "sku", "name", "category", "brand", "price", "quantity"}
         assert all(item.keys() == wanted for item in p["products"])
+
+
+def test_a_product_has_one_id_one_sku_and_one_price(shop: Shop) -> None:
+    items = [item for call in shop.tracks("Order Completed") for item in call["properties"]["products"]]
+    items += [call["properties"] for call in shop.tracks("Product Viewed")]
+    products = {tuple(item[k] for k in ("product_id", "sku", "name", "category", "brand", "price")) for item in items}
+    assert len(products) > 15
+    assert all(len({product[n] for product in products}) == len(products) for n in range(3))
 
 
 def test_each_order_has_one_id_and_its_checkout_in_the_browser(shop: Shop) -> None:

@@ -3,7 +3,7 @@
 {% macro json_text(column, path) -%} {{ adapter.dispatch("json_text", "tessera")(column, path) }} {%- endmacro %}
 
 {% macro default__json_text(column, path) -%}
-    json_extract_string({{ column }}, '$."{{ path | join('"."') }}"')
+    json_extract_string({{ column }}, '${% for key in path %}."{{ key }}"{% endfor %}')
 {%- endmacro %}
 
 {# The same for one key that is a column's value. #}

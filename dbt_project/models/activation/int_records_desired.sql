@@ -1,5 +1,6 @@
--- What each sync would have its destination hold: members of its audience that are not held out, with the consent that allows it.
--- A member without that consent, or without the identifier the destination needs, is held, and says why.
+-- What each sync would have its destination hold: members of its audience that are not held out, with the
+-- consent that allows it. A member without that consent, or without the identifier the destination needs,
+-- is held, and says why.
 with
     members as (select * from {{ ref("audience_members") }} where exited_at is null and arm = 'treatment'),
 
@@ -20,15 +21,17 @@ with
                 people.{{ sync["columns"][0] }} is null as is_unreachable
             from members
             inner join people on members.profile_id = people.profile_id
-            left join consents on members.profile_id = consents.profile_id and consents.purpose = '{{ sync.purpose }}'
+            left join
+                consents
+                on members.profile_id = consents.profile_id
+                and consents.purpose = '{{ sync.purpose }}'
             where members.audience = '{{ sync.audience }}'
         ),
 
     {% endfor -%}
     records as (
         {% for sync in config_syncs() -%}
-            select * from {{ sync.name }}
-            {{ "union all" if not loop.last }}
+            select * from {{ sync.name }} {{ "union all" if not loop.last }}
         {% endfor %}
     )
 
@@ -39,8 +42,10 @@ select
     {{ text_hash("payload") }} as payload_hash,
     purpose || ' granted by event ' || consent_event_id as consent_basis,
     case
-        when coalesce(consent_state, 'unknown') <> 'granted' then 'consent for ' || purpose || ' is ' || coalesce(consent_state, 'unknown')
-        when is_unreachable then 'no identifier for the destination'
+        when coalesce(consent_state, 'unknown') <> 'granted'
+        then 'consent for ' || purpose || ' is ' || coalesce(consent_state, 'unknown')
+        when is_unreachable
+        then 'no identifier for the destination'
     end as hold_reason,
     consent_recorded_at
 from records

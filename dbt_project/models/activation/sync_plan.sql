@@ -1,6 +1,7 @@
--- The difference between what a destination should hold and what the ledger says it holds. Additions and changes are measured
--- against outcomes of earlier as-of times, so the plan of a run that is repeated is the same plan; what was already acknowledged is
--- skipped when it is sent. Removals look at every outcome: nothing stays behind that should not.
+-- The difference between what a destination should hold and what the ledger says it holds. Additions and
+-- changes are measured against outcomes of earlier as-of times, so the plan of a run that is repeated is
+-- the same plan; what was already acknowledged is skipped when it is sent. Removals look at every
+-- outcome: nothing stays behind that should not.
 with
     desired as (select * from {{ ref("int_records_desired") }}),
 
@@ -36,7 +37,9 @@ with
         select
             desired.sync_id,
             desired.record_key,
-            case when coalesce(held_before.op_type, 'removed') = 'removed' then 'added' else 'changed' end as op_type,
+            case
+                when coalesce(held_before.op_type, 'removed') = 'removed' then 'added' else 'changed'
+            end as op_type,
             case when desired.hold_reason is null then desired.payload end as payload,
             case when desired.hold_reason is null then desired.payload_hash end as payload_hash,
             case when desired.hold_reason is null then desired.consent_basis end as consent_basis,
@@ -44,7 +47,10 @@ with
             desired.hold_reason as reason,
             case when desired.hold_reason is null then desired.consent_recorded_at end as consent_recorded_at
         from desired
-        left join held_before on desired.sync_id = held_before.sync_id and desired.record_key = held_before.record_key
+        left join
+            held_before
+            on desired.sync_id = held_before.sync_id
+            and desired.record_key = held_before.record_key
         where
             coalesce(held_before.op_type, 'removed') = 'removed'
             or (desired.hold_reason is null and desired.payload_hash <> held_before.payload_hash)
@@ -63,13 +69,16 @@ with
             cast(null as {{ dbt.type_timestamp() }}) as consent_recorded_at
         from held_now
         left join desired on held_now.sync_id = desired.sync_id and held_now.record_key = desired.record_key
-        where held_now.op_type <> 'removed' and (desired.record_key is null or desired.hold_reason is not null)
+        where
+            held_now.op_type <> 'removed' and (desired.record_key is null or desired.hold_reason is not null)
     ),
 
     planned as (
-        select * from additions
+        select *
+        from additions
         union all
-        select * from removals
+        select *
+        from removals
     )
 
 select

@@ -1,5 +1,6 @@
--- Credit and money are exact decimals: each touchpoint gets its rounded share and the last one the remainder, so a conversion's
--- credit is 1 and its revenue is the order's. A conversion without a touchpoint is `unattributed`, never dropped.
+-- Credit and money are exact decimals: each touchpoint gets its rounded share and the last one the
+-- remainder, so a conversion's credit is 1 and its revenue is the order's. A conversion without a
+-- touchpoint is `unattributed`, never dropped.
 with
     paths as (select * from {{ ref("int_paths_collected") }}),
 
@@ -17,10 +18,14 @@ with
             paths.revenue,
             paths.touch_number = paths.touch_count as is_last,
             cast(
-                case models.model
-                    when 'first' then case when paths.touch_number = 1 then 1 else 0 end
-                    when 'last' then case when paths.touch_number = paths.touch_count then 1 else 0 end
-                    when 'linear' then 1.0 / paths.touch_count
+                case
+                    models.model
+                    when 'first'
+                    then case when paths.touch_number = 1 then 1 else 0 end
+                    when 'last'
+                    then case when paths.touch_number = paths.touch_count then 1 else 0 end
+                    when 'linear'
+                    then 1.0 / paths.touch_count
                 end as decimal(18, 9)
             ) as weight,
             paths.converted_at
@@ -28,9 +33,7 @@ with
         cross join models
     ),
 
-    shared as (
-        select *, cast(revenue * weight as decimal(18, 4)) as share from weighted where weight > 0
-    ),
+    shared as (select *, cast(revenue * weight as decimal(18, 4)) as share from weighted where weight > 0),
 
     credited as (
         select
@@ -40,24 +43,26 @@ with
             channel,
             campaign,
             case
-                when is_last then 1 - (sum(weight) over (partition by conversion_id, model) - weight) else weight
+                when is_last
+                then 1 - (sum(weight) over (partition by conversion_id, model) - weight)
+                else weight
             end as credit,
             case
-                when is_last then revenue - (sum(share) over (partition by conversion_id, model) - share) else share
+                when is_last
+                then revenue - (sum(share) over (partition by conversion_id, model) - share)
+                else share
             end as revenue,
             converted_at
         from shared
     ),
 
     untouched as (
-        select
-            conversions.conversion_id,
-            models.model,
-            conversions.revenue,
-            conversions.converted_at
+        select conversions.conversion_id, models.model, conversions.revenue, conversions.converted_at
         from conversions
         cross join models
-        left join (select distinct conversion_id from paths) as touched on conversions.conversion_id = touched.conversion_id
+        left join
+            (select distinct conversion_id from paths) as touched
+            on conversions.conversion_id = touched.conversion_id
         where touched.conversion_id is null
     )
 

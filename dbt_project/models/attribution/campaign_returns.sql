@@ -1,5 +1,5 @@
--- Spend and credit meet on day, channel and campaign in a full join: spend that earned nothing and revenue that cost nothing both
--- stay. A ratio without a denominator is null, never zero.
+-- Spend and credit meet on day, channel and campaign in a full join: spend that earned nothing and
+-- revenue that cost nothing both stay. A ratio without a denominator is null, never zero.
 with
     models as ({{ attribution_models() }}),
 

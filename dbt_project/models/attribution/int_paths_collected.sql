@@ -20,4 +20,5 @@ inner join
     touchpoints
     on conversions.profile_id = touchpoints.profile_id
     and touchpoints.touched_at <= conversions.converted_at
-    and touchpoints.touched_at >= {{ add_seconds("conversions.converted_at", -var("attribution_window_days") * 86400) }}
+    and touchpoints.touched_at
+    >= {{ add_seconds("conversions.converted_at", -var("attribution_window_days") * 86400) }}

@@ -1,11 +1,11 @@
 {{ config(materialized="incremental", incremental_strategy="append", full_refresh=false, on_schema_change="append_new_columns") }}
--- The log of enters and exits, appended to by each run and never rewritten. A run as of the past adds nothing.
+-- The log of enters and exits, appended to by each run and never rewritten. A run as of the past adds
+-- nothing.
 with
     listed as (select * from {{ ref("int_audiences_listed") }}),
 
     logged as (
-        {% if is_incremental() -%}
-            select * from {{ this }}
+        {% if is_incremental() -%}select * from {{ this }}
         {%- else -%}
             select
                 cast(null as {{ dbt.type_string() }}) as audience,
@@ -64,9 +64,11 @@ with
     ),
 
     changes as (
-        select * from enters
+        select *
+        from enters
         union all
-        select * from exits
+        select *
+        from exits
     ),
 
     newest as (select max(changed_at) as changed_at from logged)

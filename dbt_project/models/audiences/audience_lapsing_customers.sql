@@ -1,3 +1,1 @@
-select profile_id
-from {{ ref("rfm_segments") }}
-where loyalty_segment = 'once_loyal'
+select profile_id from {{ ref("rfm_segments") }} where loyalty_segment = 'once_loyal'

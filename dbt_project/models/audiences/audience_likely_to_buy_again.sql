@@ -1,3 +1,1 @@
-select profile_id
-from {{ ref("propensities") }}
-where target = 'repurchase' and percentile >= 80
+select profile_id from {{ ref("propensities") }} where target = 'repurchase' and percentile >= 80

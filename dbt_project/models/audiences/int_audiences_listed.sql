@@ -1,5 +1,5 @@
--- Who belongs to which audience as of this run. A fixed share of each audience may be held out: by a hash of audience and profile,
--- so that a person keeps the same arm in every run.
+-- Who belongs to which audience as of this run. A fixed share of each audience may be held out: by a hash
+-- of audience and profile, so that a person keeps the same arm in every run.
 with
     {% for audience in config_audiences() -%}
         {{ audience.name }} as (
@@ -14,8 +14,7 @@ with
     {% endfor -%}
     listed as (
         {% for audience in config_audiences() -%}
-            select * from {{ audience.name }}
-            {{ "union all" if not loop.last }}
+            select * from {{ audience.name }} {{ "union all" if not loop.last }}
         {% endfor %}
     )
 
@@ -24,6 +23,8 @@ select
     profile_id,
     definition_hash,
     case
-        when {{ hash_integer(text_hash("concat(audience, ':', profile_id)"), 8) }} % 100 < holdout_percent then 'holdout' else 'treatment'
+        when {{ hash_integer(text_hash("concat(audience, ':', profile_id)"), 8) }} % 100 < holdout_percent
+        then 'holdout'
+        else 'treatment'
     end as arm
 from listed

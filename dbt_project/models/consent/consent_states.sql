@@ -1,5 +1,6 @@
--- The consent object of an event speaks for every known purpose: one it does not name is denied (Segment's rule). The latest word
--- holds; two different words at the same moment are a conflict, which counts as no consent everywhere downstream.
+-- The consent object of an event speaks for every known purpose: one it does not name is denied
+-- (Segment's rule). The latest word holds; two different words at the same moment are a conflict, which
+-- counts as no consent everywhere downstream.
 with
     purposes as (select purpose from {{ ref("consent_purposes") }}),
 
@@ -25,7 +26,8 @@ with
             statements.event_id,
             statements.profile_id,
             purposes.purpose,
-            coalesce({{ json_text_of("statements.preferences", "purposes.purpose") }}, 'false') = 'true' as is_granted,
+            coalesce({{ json_text_of("statements.preferences", "purposes.purpose") }}, 'false')
+            = 'true' as is_granted,
             statements.occurred_at
         from statements
         cross join purposes
@@ -40,8 +42,10 @@ with
             records.profile_id,
             records.purpose,
             case
-                when count(distinct records.is_granted) > 1 then 'conflict'
-                when max(case when records.is_granted then 1 else 0 end) = 1 then 'granted'
+                when count(distinct records.is_granted) > 1
+                then 'conflict'
+                when max(case when records.is_granted then 1 else 0 end) = 1
+                then 'granted'
                 else 'denied'
             end as state,
             min(records.event_id) as event_id,

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- A view, so that the wide JSON columns are written once (in staging) and read only by those who ask for them.
+-- A view, so that the wide JSON columns are written once (in staging) and read only by those who ask for
+-- them.
 with
     messages as (select * from {{ ref("stg_segment__events") }}),
 

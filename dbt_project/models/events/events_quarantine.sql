@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
--- Held since the moment it was received: the rules are those of today, so a message leaves when the rule that held it goes.
+-- Held since the moment it was received: the rules are those of today, so a message leaves when the rule
+-- that held it goes.
 with
     messages as (select * from {{ ref("stg_segment__events") }}),
 

@@ -18,64 +18,106 @@ with
     ),
 
     unknown_calls as (
-        select event_id, event, event_version, 'Unknown Call Type' as violation_type, 'type' as field,
+        select
+            event_id,
+            event,
+            event_version,
+            'Unknown Call Type' as violation_type,
+            'type' as field,
             'not one of track, identify, page, screen, group, alias' as detail
         from messages
         where coalesce(type, '') not in ('track', 'identify', 'page', 'screen', 'group', 'alias')
     ),
 
     without_ids as (
-        select event_id, event, event_version, 'Required' as violation_type, 'userId' as field,
+        select
+            event_id,
+            event,
+            event_version,
+            'Required' as violation_type,
+            'userId' as field,
             'missing userId or anonymousId' as detail
         from messages
         where user_id is null and anonymous_id is null
     ),
 
     without_names as (
-        select event_id, event, event_version, 'Required' as violation_type, 'event' as field,
+        select
+            event_id,
+            event,
+            event_version,
+            'Required' as violation_type,
+            'event' as field,
             'missing event for track call' as detail
         from messages
         where type = 'track' and coalesce(event, '') = ''
     ),
 
     without_times as (
-        select event_id, event, event_version, 'Required' as violation_type, 'receivedAt' as field,
+        select
+            event_id,
+            event,
+            event_version,
+            'Required' as violation_type,
+            'receivedAt' as field,
             'no readable receivedAt, sentAt or timestamp' as detail
         from messages
         where received_at is null
     ),
 
     orders_without_ids as (
-        select event_id, event, event_version, 'Required' as violation_type, 'properties.order_id' as field,
+        select
+            event_id,
+            event,
+            event_version,
+            'Required' as violation_type,
+            'properties.order_id' as field,
             'missing order_id' as detail
         from orders
         where order_id is null
     ),
 
     orders_without_amounts as (
-        select event_id, event, event_version, 'Required' as violation_type, 'properties.revenue' as field,
+        select
+            event_id,
+            event,
+            event_version,
+            'Required' as violation_type,
+            'properties.revenue' as field,
             'missing revenue, subtotal and total' as detail
         from orders
         where event = 'Order Completed' and revenue is null
     ),
 
     orders_with_unreadable_amounts as (
-        select event_id, event, event_version, 'Invalid Type' as violation_type, 'properties.revenue' as field,
+        select
+            event_id,
+            event,
+            event_version,
+            'Invalid Type' as violation_type,
+            'properties.revenue' as field,
             'not a number' as detail
         from orders
         where revenue is not null and {{ parse_decimal("revenue") }} is null
     )
 
-select * from unknown_calls
+select *
+from unknown_calls
 union all
-select * from without_ids
+select *
+from without_ids
 union all
-select * from without_names
+select *
+from without_names
 union all
-select * from without_times
+select *
+from without_times
 union all
-select * from orders_without_ids
+select *
+from orders_without_ids
 union all
-select * from orders_without_amounts
+select *
+from orders_without_amounts
 union all
-select * from orders_with_unreadable_amounts
+select *
+from orders_with_unreadable_amounts

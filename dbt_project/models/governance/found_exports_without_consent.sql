@@ -1,9 +1,12 @@
--- Nothing is planned to leave without a granted consent for the sync's purpose: checked against the consent itself, not the plan.
+-- Nothing is planned to leave without a granted consent for the sync's purpose: checked against the
+-- consent itself, not the plan.
 with
     purposes as (
         {% for sync in config_syncs() -%}
-            select '{{ sync.name }}' as sync_id, '{{ sync.purpose }}' as purpose
-            {{ "union all" if not loop.last }}
+            select
+                '{{ sync.name }}' as sync_id,
+                '{{ sync.purpose }}' as purpose
+                {{ "union all" if not loop.last }}
         {% endfor %}
     ),
 

@@ -4,15 +4,20 @@ with
 
     stored as (
         select file_id, count(*) as rows_stored
-        from (
-            select file_id from {{ source("raw", "events") }}
-            union all
-            select file_id from {{ source("raw", "ad_spend") }}
-        ) as stored_rows
+        from
+            (
+                select file_id
+                from {{ source("raw", "events") }}
+                union all
+                select file_id
+                from {{ source("raw", "ad_spend") }}
+            ) as stored_rows
         group by file_id
     ),
 
-    rejected as (select file_id, count(*) as rows_rejected from {{ source("raw", "ingest_rejects") }} group by file_id)
+    rejected as (
+        select file_id, count(*) as rows_rejected from {{ source("raw", "ingest_rejects") }} group by file_id
+    )
 
 select
     files.file_id,

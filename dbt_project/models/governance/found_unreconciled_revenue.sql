@@ -1,4 +1,5 @@
--- Money reconciles: under every model a conversion's credit is 1 and its attributed revenue is its revenue.
+-- Money reconciles: under every model a conversion's credit is 1 and its attributed revenue is its
+-- revenue.
 with
     conversions as (select * from {{ ref("conversions") }}),
 

@@ -8,8 +8,10 @@ select
     first_event_id,
     case when is_shared_a or is_shared_b then 'refused' else 'used' end as status,
     case
-        when is_shared_a then 'shared identifier: ' || identifier_type_a
-        when is_shared_b then 'shared identifier: ' || identifier_type_b
+        when is_shared_a
+        then 'shared identifier: ' || identifier_type_a
+        when is_shared_b
+        then 'shared identifier: ' || identifier_type_b
     end as reason,
     event_count,
     first_seen_at,

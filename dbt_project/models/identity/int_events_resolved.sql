@@ -1,4 +1,5 @@
--- An event belongs to the profile that holds its own strongest identifier; to nobody where that identifier is shared.
+-- An event belongs to the profile that holds its own strongest identifier; to nobody where that
+-- identifier is shared.
 with
     events as (select event_id, user_id, email, phone, anonymous_id from {{ ref("events") }}),
 
@@ -13,7 +14,9 @@ with
             delivered_phone,
             delivered_anonymous_id,
             case
-                {% for type in config_identity().identifiers -%} when {{ type }} is not null then '{{ type }}' {% endfor -%}
+                {% for type in config_identity().identifiers -%}
+                    when {{ type }} is not null then '{{ type }}'
+                {% endfor -%}
             end as identifier_type,
             coalesce({{ config_identity().identifiers | join(", ") }}) as identifier_value
         from collected

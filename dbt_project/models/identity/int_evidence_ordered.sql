@@ -1,5 +1,6 @@
--- The evidence of profiles that merged, in the order it was received. A profile merged if two of its identifiers were first seen
--- without a tie to an older one: each of them named a profile until later evidence joined them.
+-- The evidence of profiles that merged, in the order it was received. A profile merged if two of its
+-- identifiers were first seen without a tie to an older one: each of them named a profile until later
+-- evidence joined them.
 with
     linked as (select * from {{ ref("int_identifiers_linked") }} where not is_shared_a and not is_shared_b),
 

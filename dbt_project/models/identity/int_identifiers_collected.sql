@@ -1,10 +1,12 @@
--- Distinct first, normalise after: events repeat the same few identifiers thousands of times.
--- A blocked value (`null`, zeros, a test address) becomes null here, so it can join nobody and found no profile.
+-- Distinct first, normalise after: events repeat the same few identifiers thousands of times. A blocked
+-- value (`null`, zeros, a test address) becomes null here, so it can join nobody and found no profile.
 with
     events as (select * from {{ ref("events") }}),
 
     phone_numbers as (
-        select phone, phone_e164 from {{ source("raw", "phone_numbers") }} where region = '{{ config_identity().default_region }}'
+        select phone, phone_e164
+        from {{ source("raw", "phone_numbers") }}
+        where region = '{{ config_identity().default_region }}'
     ),
 
     delivered as (

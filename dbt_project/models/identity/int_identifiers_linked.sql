@@ -1,5 +1,6 @@
--- Evidence: every pair of identifiers that occurred on one event. An identifier seen with more than the sharing limit of
--- stronger identifiers (a kiosk, a support desk's address) says nothing about who is who: its evidence is refused.
+-- Evidence: every pair of identifiers that occurred on one event. An identifier seen with more than the
+-- sharing limit of stronger identifiers (a kiosk, a support desk's address) says nothing about who is
+-- who: its evidence is refused.
 with
     collected as (select * from {{ ref("int_identifiers_collected") }}),
 
@@ -22,8 +23,7 @@ with
                     first_occurred_at,
                     last_occurred_at
                 from collected
-                where {{ stronger }} is not null and {{ weaker }} is not null
-                {%- do written.append(1) %}
+                where {{ stronger }} is not null and {{ weaker }} is not null {%- do written.append(1) %}
             {%- endfor %}
         {%- endfor %}
     ),

@@ -1,4 +1,5 @@
--- `node` is a number made from the hash: joins on it cost a third of joins on text. It is used inside this stage only.
+-- `node` is a number made from the hash: joins on it cost a third of joins on text. It is used inside
+-- this stage only.
 with
     collected as (select * from {{ ref("int_identifiers_collected") }}),
 
@@ -16,8 +17,7 @@ with
                 last_occurred_at,
                 first_received_at
             from collected
-            where {{ type }} is not null
-            {{ "union all" if not loop.last }}
+            where {{ type }} is not null {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 
@@ -39,7 +39,7 @@ with
         select
             aggregated.*,
             {{ text_hash("concat(workspace.salt, '|', aggregated.identifier_type, '|', aggregated.identifier_value)") }}
-                as identifier_id
+            as identifier_id
         from aggregated
         cross join workspace
     )

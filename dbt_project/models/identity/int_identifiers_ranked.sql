@@ -11,7 +11,8 @@ select
     observed.first_event_id,
     row_number() over (
         partition by grouped.component
-        order by observed.first_received_at, observed.first_event_id, observed.priority, observed.identifier_value
+        order by
+            observed.first_received_at, observed.first_event_id, observed.priority, observed.identifier_value
     ) as seniority
 from grouped
 inner join observed on grouped.node = observed.node

@@ -1,14 +1,19 @@
--- A profile is named after its first-seen identifier, so its id needs no memory: every rebuild finds the same one, and an id
--- that was ever published is some identifier's id and resolves to whoever holds that identifier now.
+-- A profile is named after its first-seen identifier, so its id needs no memory: every rebuild finds the
+-- same one, and an id that was ever published is some identifier's id and resolves to whoever holds that
+-- identifier now.
 with
     observed as (select * from {{ ref("int_identifiers_observed") }}),
 
     grouped as (select * from {{ ref("int_identifiers_grouped") }}),
 
     shared as (
-        select node_a as node from {{ ref("int_identifiers_linked") }} where is_shared_a
+        select node_a as node
+        from {{ ref("int_identifiers_linked") }}
+        where is_shared_a
         union
-        select node_b as node from {{ ref("int_identifiers_linked") }} where is_shared_b
+        select node_b as node
+        from {{ ref("int_identifiers_linked") }}
+        where is_shared_b
     ),
 
     held as (
@@ -22,13 +27,16 @@ with
     founders as (
         select
             component,
-            {{ first_by("identifier_id", ["first_received_at", "first_event_id", "priority", "identifier_value"]) }} as profile_id
+            {{ first_by("identifier_id", ["first_received_at", "first_event_id", "priority", "identifier_value"]) }}
+            as profile_id
         from held
         group by component
     ),
 
     holders as (
-        select held.identifier_id, founders.profile_id from held inner join founders on held.component = founders.component
+        select held.identifier_id, founders.profile_id
+        from held
+        inner join founders on held.component = founders.component
     )
 
 select

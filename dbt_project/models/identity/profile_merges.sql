@@ -14,8 +14,11 @@ with
             former.first_event_id
         from merged
         inner join
-            evidence on merged.component = evidence.component and merged.evidence_number = evidence.evidence_number
-        inner join ranked as former on merged.component = former.component and merged.seniority = former.seniority
+            evidence
+            on merged.component = evidence.component
+            and merged.evidence_number = evidence.evidence_number
+        inner join
+            ranked as former on merged.component = former.component and merged.seniority = former.seniority
         inner join ranked as canonical on merged.component = canonical.component and canonical.seniority = 1
     )
 

@@ -1,5 +1,5 @@
--- What one event on a page or screen says about where the visitor came from. Parameters on the address win over the library's
--- reading of them, since the address is what the visitor followed.
+-- What one event on a page or screen says about where the visitor came from. Parameters on the address
+-- win over the library's reading of them, since the address is what the visitor followed.
 with
     located as (
         select
@@ -31,10 +31,14 @@ select
         coalesce({{ url_parameter("url", "utm_campaign") }}, {{ json_text("context", ["campaign", "name"]) }})
     ) as campaign,
     case
-        when url is null then null
-        when {{ matches("url", "[?&](gclid|gbraid|wbraid)=") }} then 'google'
-        when {{ matches("url", "[?&]msclkid=") }} then 'microsoft'
-        when {{ matches("url", "[?&]fbclid=") }} then 'facebook'
+        when url is null
+        then null
+        when {{ matches("url", "[?&](gclid|gbraid|wbraid)=") }}
+        then 'google'
+        when {{ matches("url", "[?&]msclkid=") }}
+        then 'microsoft'
+        when {{ matches("url", "[?&]fbclid=") }}
+        then 'facebook'
     end as click_platform,
     {{ url_host("url") }} as page_host,
     {{ url_host("referrer") }} as referrer_host,

@@ -1,5 +1,5 @@
--- Revenue is what was sold; refunded is what was given back since. A refund whose sale is unknown keeps a row of its own, so
--- that no money disappears.
+-- Revenue is what was sold; refunded is what was given back since. A refund whose sale is unknown keeps a
+-- row of its own, so that no money disappears.
 with
     events as (
         select
@@ -15,7 +15,7 @@ with
             ) }} as amount,
             occurred_at
         from {{ ref("profile_events") }}
-        where type = 'track' and event in ('Order Completed', 'Order Refunded')
+        where type = 'track' and event in ('Order Completed', 'Order Refunded', 'Order Cancelled')
     ),
 
     numbered as (
@@ -26,7 +26,7 @@ with
 
     sales as (select * from numbered where version_number = 1),
 
-    -- A refund without an amount gives everything back.
+    -- A cancellation gives everything back, and so does a refund without an amount.
     refunds as (
         select
             refunds.order_id,
@@ -34,12 +34,16 @@ with
             {{ first_by("refunds.account_id", ["refunds.occurred_at", "refunds.event_id"]) }} as account_id,
             {{ first_by("refunds.currency", ["refunds.occurred_at", "refunds.event_id"]) }} as currency,
             {{ first_by("refunds.event_id", ["refunds.occurred_at", "refunds.event_id"]) }} as event_id,
-            sum(abs(coalesce(refunds.amount, sales.amount, 0))) as refunded,
+            case
+                when max(case when refunds.event = 'Order Cancelled' then 1 else 0 end) = 1
+                then coalesce(max(sales.amount), 0)
+                else sum(abs(coalesce(refunds.amount, sales.amount, 0)))
+            end as refunded,
             min(refunds.occurred_at) as first_refunded_at,
             max(refunds.occurred_at) as refunded_at
         from events as refunds
         left join sales on refunds.order_id = sales.order_id
-        where refunds.event = 'Order Refunded'
+        where refunds.event in ('Order Refunded', 'Order Cancelled')
         group by refunds.order_id
     )
 

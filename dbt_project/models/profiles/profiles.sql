@@ -1,4 +1,5 @@
--- A person's user id, e-mail and phone are those seen last; the other columns are the last values given in an identify call.
+-- A person's user id, e-mail and phone are those seen last; the other columns are the last values given
+-- in an identify call.
 with
     identifiers as (select * from {{ ref("profile_identifiers") }} where profile_id is not null),
 
@@ -6,7 +7,8 @@ with
         select
             profile_id,
             {% for type in ["user_id", "email", "phone"] -%}
-                {{ last_by("case when identifier_type = '" ~ type ~ "' then identifier_value end", ["last_seen_at", "identifier_value"]) }} as {{ type }},
+                {{ last_by("case when identifier_type = '" ~ type ~ "' then identifier_value end", ["last_seen_at", "identifier_value"]) }}
+                as {{ type }},
             {% endfor -%}
             min(first_seen_at) as first_seen_at,
             max(last_seen_at) as last_seen_at
@@ -18,7 +20,8 @@ with
         select
             profile_id,
             {% for trait in ["first_name", "last_name", "country"] -%}
-                {{ last_by("nullif(trim(" ~ json_text("traits", [trait]) ~ "), '')", ["occurred_at", "event_id"]) }} as {{ trait }}{{ "," if not loop.last }}
+                {{ last_by("nullif(trim(" ~ json_text("traits", [trait]) ~ "), '')", ["occurred_at", "event_id"]) }}
+                as {{ trait }}{{ "," if not loop.last }}
             {% endfor %}
         from {{ ref("profile_events") }}
         where type = 'identify' and profile_id is not null
@@ -32,7 +35,9 @@ with
         group by profile_id
     ),
 
-    session_counts as (select profile_id, count(*) as session_count from {{ ref("sessions") }} group by profile_id)
+    session_counts as (
+        select profile_id, count(*) as session_count from {{ ref("sessions") }} group by profile_id
+    )
 
 select
     held.profile_id,

@@ -1,4 +1,5 @@
--- A visit: events of one person on one device with no gap longer than the timeout. It is named after its first event.
+-- A visit: events of one person on one device with no gap longer than the timeout. It is named after its
+-- first event.
 with
     located as (select * from {{ ref("int_visits_located") }}),
 
@@ -7,7 +8,9 @@ with
     gaps as (
         select
             *,
-            lag(occurred_at) over (partition by profile_id, anonymous_id order by occurred_at, event_id) as previous_at
+            lag(occurred_at) over (
+                partition by profile_id, anonymous_id order by occurred_at, event_id
+            ) as previous_at
         from located
     ),
 
@@ -15,8 +18,12 @@ with
         select
             *,
             case
-                when previous_at is null then 1
-                when {{ seconds_between("previous_at", "occurred_at") }} > {{ var("session_timeout_minutes") * 60 }} then 1
+                when previous_at is null
+                then 1
+                when
+                    {{ seconds_between("previous_at", "occurred_at") }}
+                    > {{ var("session_timeout_minutes") * 60 }}
+                then 1
                 else 0
             end as is_start
         from gaps
@@ -37,7 +44,8 @@ with
             anonymous_id,
             session_number,
             {{ first_by("event_id", ["occurred_at", "event_id"]) }} as session_id,
-            {{ first_by("case when url is not null then event_id end", ["occurred_at", "event_id"]) }} as landing_event_id,
+            {{ first_by("case when url is not null then event_id end", ["occurred_at", "event_id"]) }}
+            as landing_event_id,
             count(*) as event_count,
             sum(case when event in ('Page Viewed', 'Screen Viewed') then 1 else 0 end) as page_view_count,
             max(case when event = 'Order Completed' then 1 else 0 end) = 1 as has_conversion,
@@ -54,7 +62,9 @@ with
             located.click_platform,
             coalesce(
                 located.source,
-                case when located.referrer_host <> coalesce(located.page_host, '') then located.referrer_host end
+                case
+                    when located.referrer_host <> coalesce(located.page_host, '') then located.referrer_host
+                end
             ) as source,
             located.medium,
             located.campaign
@@ -75,8 +85,10 @@ select
     session_id,
     profile_id,
     anonymous_id,
-    case when landing_event_id is not null then {{ channel_group("source", "medium", "campaign", "category", "click_platform") }} end
-        as channel,
+    case
+        when landing_event_id is not null
+        then {{ channel_group("source", "medium", "campaign", "category", "click_platform") }}
+    end as channel,
     source,
     medium,
     campaign,

@@ -1,6 +1,6 @@
--- Buyers: profiles with at least one order that was not wholly refunded. Refunds lower the monetary value, even below zero.
-with
-    orders as (select * from {{ ref("orders") }} where profile_id is not null)
+-- Buyers: profiles with at least one order that was not wholly refunded. Refunds lower the monetary
+-- value, even below zero.
+with orders as (select * from {{ ref("orders") }} where profile_id is not null)
 
 select
     profile_id,

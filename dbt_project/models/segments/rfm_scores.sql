@@ -9,7 +9,9 @@ with
             profile_id,
             cast(frequency as bigint) as frequency,
             monetary,
-            cast({{ seconds_between("cast('1970-01-01' as timestamp)", "last_ordered_at") }} as decimal(18, 4)) as recency,
+            cast(
+                {{ seconds_between("cast('1970-01-01' as timestamp)", "last_ordered_at") }} as decimal(18, 4)
+            ) as recency,
             last_ordered_at
         from buyers
     ),
@@ -17,9 +19,23 @@ with
     tiled as (
         select
             measured.profile_id,
-            1 + count(case when boundaries.dimension = 'recency' and measured.recency > boundaries.lower_value then 1 end) as r_tile,
-            1 + count(case when boundaries.dimension = 'frequency' and measured.frequency > boundaries.lower_value then 1 end) as f_tile,
-            1 + count(case when boundaries.dimension = 'monetary' and measured.monetary > boundaries.lower_value then 1 end) as m_tile
+            1 + count(
+                case
+                    when boundaries.dimension = 'recency' and measured.recency > boundaries.lower_value then 1
+                end
+            ) as r_tile,
+            1 + count(
+                case
+                    when boundaries.dimension = 'frequency' and measured.frequency > boundaries.lower_value
+                    then 1
+                end
+            ) as f_tile,
+            1 + count(
+                case
+                    when boundaries.dimension = 'monetary' and measured.monetary > boundaries.lower_value
+                    then 1
+                end
+            ) as m_tile
         from measured
         cross join boundaries
         group by measured.profile_id
@@ -27,7 +43,9 @@ with
 
 select
     measured.profile_id,
-    cast(floor({{ seconds_between("measured.last_ordered_at", as_of()) }} / 86400.0) as bigint) as recency_days,
+    cast(
+        floor({{ seconds_between("measured.last_ordered_at", as_of()) }} / 86400.0) as bigint
+    ) as recency_days,
     measured.frequency,
     measured.monetary,
     cast(tiled.r_tile as bigint) as r_tile,

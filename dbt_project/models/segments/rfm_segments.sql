@@ -1,5 +1,5 @@
--- Loyalty crosses recency with frequency; value is the monetary half. Tiles are relative, so a recent buyer of a shop that has
--- gone quiet is `new` only within an absolute number of days.
+-- Loyalty crosses recency with frequency; value is the monetary half. Tiles are relative, so a recent
+-- buyer of a shop that has gone quiet is `new` only within an absolute number of days.
 with
     scores as (select * from {{ ref("rfm_scores") }}),
 
@@ -17,9 +17,12 @@ with
         select
             profile_id,
             case
-                when is_recent and is_frequent then 'still_loyal'
-                when is_frequent then 'once_loyal'
-                when is_recent and is_within_guard then 'new'
+                when is_recent and is_frequent
+                then 'still_loyal'
+                when is_frequent
+                then 'once_loyal'
+                when is_recent and is_within_guard
+                then 'new'
                 else 'old'
             end as loyalty_segment,
             case when is_valuable then 'high' else 'low' end as value_segment

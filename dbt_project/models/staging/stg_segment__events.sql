@@ -1,4 +1,5 @@
--- Duplicates are removed across all loads by looking only at message ids that occur twice: nearly all occur once.
+-- Duplicates are removed across all loads by looking only at message ids that occur twice: nearly all
+-- occur once.
 with
     delivered as (select * from {{ source("raw", "events") }}),
 
@@ -7,9 +8,12 @@ with
             message_id as event_id,
             type,
             case
-                when type = 'track' then event
-                when type = 'page' then 'Page Viewed'
-                when type = 'screen' then 'Screen Viewed'
+                when type = 'track'
+                then event
+                when type = 'page'
+                then 'Page Viewed'
+                when type = 'screen'
+                then 'Screen Viewed'
             end as event,
             {{ json_text("context", ["protocols", "event_version"]) }} as event_version,
             nullif(user_id, '') as user_id,
@@ -53,7 +57,12 @@ with
             received.line_number,
             row_number() over (
                 partition by received.event_id
-                order by received.received_at nulls last, received.line_hash, received.source_id, received.file_id, received.line_number
+                order by
+                    received.received_at nulls last,
+                    received.line_hash,
+                    received.source_id,
+                    received.file_id,
+                    received.line_number
             ) as copy_number
         from received
         inner join repeated on received.event_id = repeated.event_id
@@ -71,7 +80,8 @@ with
         where later_copies.file_id is null
     ),
 
-    -- A client's clock may be wrong: the server's receipt less the delay the client itself measured is right.
+    -- A client's clock may be wrong: the server's receipt less the delay the client itself measured is
+    -- right.
     timed as (
         select
             *,
@@ -88,9 +98,12 @@ with
         select
             *,
             case
-                when has_unreadable_time then 'unreadable'
-                when claimed_at > {{ add_seconds("received_at", var("future_tolerance_hours") * 3600) }} then 'future'
-                when claimed_at < cast('{{ var("earliest_event_date") }}' as timestamp) then 'too early'
+                when has_unreadable_time
+                then 'unreadable'
+                when claimed_at > {{ add_seconds("received_at", var("future_tolerance_hours") * 3600) }}
+                then 'future'
+                when claimed_at < cast('{{ var("earliest_event_date") }}' as timestamp)
+                then 'too early'
             end as time_problem
         from timed
     )

@@ -1,4 +1,5 @@
--- The computed traits in one pass a source. Counts are 0 and money is 0 for a profile without orders; a favourite is null.
+-- The computed traits in one pass a source. Counts are 0 and money is 0 for a profile without orders; a
+-- favourite is null.
 with
     profiles as (select profile_id from {{ ref("profiles") }}),
 
@@ -21,7 +22,10 @@ with
 
     -- The most frequent category; a tie goes to the first in alphabetical order.
     category_ranks as (
-        select profile_id, category, row_number() over (partition by profile_id order by view_count desc, category) as category_rank
+        select
+            profile_id,
+            category,
+            row_number() over (partition by profile_id order by view_count desc, category) as category_rank
         from category_counts
         where category is not null
     )
@@ -33,4 +37,5 @@ select
     cast(coalesce(order_totals.lifetime_revenue, 0) as decimal(18, 4)) as lifetime_revenue
 from profiles
 left join order_totals on profiles.profile_id = order_totals.profile_id
-left join category_ranks on profiles.profile_id = category_ranks.profile_id and category_ranks.category_rank = 1
+left join
+    category_ranks on profiles.profile_id = category_ranks.profile_id and category_ranks.category_rank = 1

@@ -1,13 +1,16 @@
--- Features and labels of the repurchase model: one row a buyer and cutoff. A cutoff sees only what had happened and been received
--- before it; its label looks at the days after it and is null where they are not over. The cutoff at as_of is the one to score.
+-- Features and labels of the repurchase model: one row a buyer and cutoff. A cutoff sees only what had
+-- happened and been received before it; its label looks at the days after it and is null where they are
+-- not over. The cutoff at as_of is the one to score.
 {% set horizon_seconds = var("repurchase_horizon_days") * 86400 %}
 with
     cutoffs as (
         {%- for steps in range(0, 6) %}
             {#- as_of, then one horizon back (the test), then training cutoffs whose labels ended before the test cutoff. #}
             {%- set days = 0 if steps == 0 else var("repurchase_horizon_days") * (1 if steps == 1 else 2) + (steps - 2) * 30 * (1 if steps > 2 else 0) %}
-            select {{ steps }} as cutoff_number, {{ add_seconds(as_of(), -days * 86400) }} as cutoff_at
-            {{ "union all" if not loop.last }}
+            select
+                {{ steps }} as cutoff_number,
+                {{ add_seconds(as_of(), -days * 86400) }} as cutoff_at
+                {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 
@@ -24,10 +27,19 @@ with
             cutoffs.cutoff_at,
             orders.profile_id,
             count(*) as frequency,
-            sum(orders.revenue - case when orders.refunded_at < cutoffs.cutoff_at then orders.refunded else 0 end) as monetary,
+            sum(
+                orders.revenue
+                - case when orders.refunded_at < cutoffs.cutoff_at then orders.refunded else 0 end
+            ) as monetary,
             min(orders.ordered_at) as first_ordered_at,
             max(orders.ordered_at) as last_ordered_at,
-            sum(case when orders.ordered_at >= {{ add_seconds("cutoffs.cutoff_at", -90 * 86400) }} then 1 else 0 end) as recent_orders
+            sum(
+                case
+                    when orders.ordered_at >= {{ add_seconds("cutoffs.cutoff_at", -90 * 86400) }}
+                    then 1
+                    else 0
+                end
+            ) as recent_orders
         from cutoffs
         inner join orders on orders.ordered_at < cutoffs.cutoff_at and orders.received_at <= cutoffs.cutoff_at
         group by cutoffs.cutoff_number, cutoffs.cutoff_at, orders.profile_id
@@ -38,13 +50,27 @@ with
             cutoffs.cutoff_number,
             events.profile_id,
             max(events.occurred_at) as last_visited_at,
-            sum(case when events.occurred_at >= {{ add_seconds("cutoffs.cutoff_at", -30 * 86400) }} then 1 else 0 end) as recent_events,
-            sum(case when events.event = 'Product Viewed' and events.occurred_at >= {{ add_seconds("cutoffs.cutoff_at", -30 * 86400) }} then 1 else 0 end)
-                as recent_product_views
+            sum(
+                case
+                    when events.occurred_at >= {{ add_seconds("cutoffs.cutoff_at", -30 * 86400) }}
+                    then 1
+                    else 0
+                end
+            ) as recent_events,
+            sum(
+                case
+                    when
+                        events.event = 'Product Viewed'
+                        and events.occurred_at >= {{ add_seconds("cutoffs.cutoff_at", -30 * 86400) }}
+                    then 1
+                    else 0
+                end
+            ) as recent_product_views
         from cutoffs
         inner join
             {{ ref("profile_events") }} as events
-            on events.occurred_at < cutoffs.cutoff_at and events.received_at <= cutoffs.cutoff_at
+            on events.occurred_at < cutoffs.cutoff_at
+            and events.received_at <= cutoffs.cutoff_at
         where events.profile_id is not null and events.anonymous_id is not null
         group by cutoffs.cutoff_number, events.profile_id
     ),
@@ -53,23 +79,31 @@ with
         select cutoffs.cutoff_number, orders.profile_id, count(*) as order_count
         from cutoffs
         inner join
-            orders on orders.ordered_at >= cutoffs.cutoff_at and orders.ordered_at < {{ add_seconds("cutoffs.cutoff_at", horizon_seconds) }}
+            orders
+            on orders.ordered_at >= cutoffs.cutoff_at
+            and orders.ordered_at < {{ add_seconds("cutoffs.cutoff_at", horizon_seconds) }}
         group by cutoffs.cutoff_number, orders.profile_id
     )
 
 select
     buyers.profile_id,
     cast(buyers.cutoff_number as bigint) as cutoff_number,
-    cast({{ seconds_between("buyers.last_ordered_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }}) / 86400 as recency_days,
+    cast({{ seconds_between("buyers.last_ordered_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }})
+    / 86400 as recency_days,
     cast(buyers.frequency as {{ dbt.type_float() }}) as frequency,
     cast(buyers.monetary as {{ dbt.type_float() }}) as monetary,
-    cast({{ seconds_between("buyers.first_ordered_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }}) / 86400 as tenure_days,
+    cast({{ seconds_between("buyers.first_ordered_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }})
+    / 86400 as tenure_days,
     cast(buyers.recent_orders as {{ dbt.type_float() }}) as orders_90_days,
-    cast({{ seconds_between("visits.last_visited_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }}) / 86400 as days_since_visit,
+    cast({{ seconds_between("visits.last_visited_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }})
+    / 86400 as days_since_visit,
     cast(coalesce(visits.recent_events, 0) as {{ dbt.type_float() }}) as events_30_days,
     cast(coalesce(visits.recent_product_views, 0) as {{ dbt.type_float() }}) as product_views_30_days,
     case when buyers.cutoff_number > 0 then repurchases.order_count is not null end as has_bought_again,
     buyers.cutoff_at
 from buyers
 left join visits on buyers.cutoff_number = visits.cutoff_number and buyers.profile_id = visits.profile_id
-left join repurchases on buyers.cutoff_number = repurchases.cutoff_number and buyers.profile_id = repurchases.profile_id
+left join
+    repurchases
+    on buyers.cutoff_number = repurchases.cutoff_number
+    and buyers.profile_id = repurchases.profile_id
