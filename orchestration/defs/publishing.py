@@ -30,7 +30,7 @@ def snapshot(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mate
     return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(folder), "tables": len(tables)})
 
 
-@dg.asset(key=["exports", "files"], group_name="activation", deps=[snapshot], kinds={"csv", "parquet"})
+@dg.asset(key=["exports", "files"], group_name="exports", deps=[snapshot], kinds={"csv", "parquet"})
 def exported_files(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Send what changed to the file destination, from the published snapshot, and publish the ledger with its outcome."""
     as_of = workspace.as_of(context)

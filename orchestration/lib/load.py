@@ -222,6 +222,7 @@ def _load(
 ) -> LoadReport:
     ensure_raw_tables(con, schema)
     report = LoadReport()
+    _rows(con,"set checkpoint_threshold='256MB'")
     for path, source in files:
         started = time.perf_counter()
         try:
@@ -293,9 +294,9 @@ def _content(file: BinaryIO) -> Iterator[bytes]:
         raise _RefusedError("gzip that ends too early", "fetch the file again; its end is missing")
 
 
-def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join the parts into blocks of whole lines without the byte order mark; only the last may lack its line end."""
-    held, size, first = [], 0, True
+def _blocks(parts: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Join the parts into blocks of about BLOCK bytes: (text, where its last whole line ends; at the end of the file, its length)."""
+    held, size = [], 0
     for part in parts:
         held.append(part)
         size += len(part)
@@ -307,24 +308,33 @@ def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
             raise _RefusedError(f"a line longer than {MAX_LINE_HELD >> 20} MiB", "write one JSON object a line")
         held, size = [text[end:]], 0
         if end:
-            yield text[:end].removeprefix(BOM) if first else text[:end]
-            first = False
+            yield text, end
     if text := b"".join(held):
-        yield text.removeprefix(BOM) if first else text
+        yield text, len(text)
 
 
-def _tables(text: bytes, first_line: int) -> Iterator[pa.Table]:
-    """Yield the block's lines, without their ends, as tables of (line_number, line as bytes)."""
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
-    if not text.endswith(b"\n"):
-        ends = np.append(ends, len(text))
-    offsets = np.concatenate(([0], ends)).astype(np.int32)
-    # Called a string so that Arrow trims it, seen as bytes afterwards: whether it is UTF-8 is not known yet.
-    lines = pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
-    lines = pc.ascii_rtrim(lines, "\r\n").view(pa.binary())
-    table = pa.table({"line_number": np.arange(first_line, first_line + len(ends)), "line": lines})
-    for start in range(0, len(ends), ROWS_PER_INSERT):
-        yield pa.Table.from_batches(table.slice(start, ROWS_PER_INSERT).to_batches(max_chunksize=ROWS_PER_BATCH))
+def _lines(text: bytes, begin: int, end: int) -> pa.Array:
+    """Return the lines of text[begin:end], without their ends, as an Arrow array of views into the text: nothing is copied."""
+    octets = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(octets[:end] == ord("\n"))
+    if text[end - 1 : end] != b"\n":
+        ends = np.append(ends, end)
+    starts = np.concatenate(([begin], ends[:-1] + 1))
+    sizes = ends - starts
+    sizes -= (sizes > 0) & (octets[ends - 1] == ord("\r"))
+    # A view is 16 bytes: the size, then the line itself if it is of 12 bytes or less, else its first 4, 0 (the buffer), its start.
+    views = np.zeros((len(ends), 4), np.int32)
+    views[:, 0], views[:, 3] = sizes, starts
+    views[:, 1] = _octets_at(octets, starts, 4).view(np.int32)[:, 0]
+    short = sizes <= 12
+    inline = _octets_at(octets, starts[short], 12)
+    inline[np.arange(12) >= sizes[short, None]] = 0
+    views[short, 1:] = inline.view(np.int32)
+    return pa.Array.from_buffers(pa.binary_view(), len(ends), [None, pa.py_buffer(views), pa.py_buffer(text)])
+
+
+def _octets_at(octets: np.ndarray, starts: np.ndarray, count: int) -> np.ndarray:
+    return octets[np.minimum(starts[:, None] + np.arange(count), len(octets) - 1)]
 
 
 def _refuse_other_kind(head: bytes) -> None:
@@ -388,7 +398,10 @@ _CALLS = f"""
     from (
         select {_CALL_COLUMNS}, $source as source_id, $file_id as file_id, line_number, md5(line) as line_hash
         from (select line_number, line, from_json({_WITHOUT_NUL}, '{_STRUCTURE}') as call from {_LINES} where {_READABLE})
-    )"""
+    )
+    returning line_number,
+        case when contains(traits, '"phone"') then traits ->> '$.phone' end as phone,
+        case when contains(context, '"phone"') then context ->> '$.traits.phone' end as context_phone"""
 _REJECTS = rf"""
     select $file_id as file_id, line_number, to_base64(line) as raw_base64,
         case
@@ -408,28 +421,33 @@ _REJECTS = rf"""
 def _load_calls(
     con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, region: str, raw: str
 ) -> _Counts:
-    head, end, line_number, stored, rejected = b"", b"", 1, 0, 0
-    for text in _blocks(_content(file)):
+    head, tail, line_number, stored, rejected, phones = b"", b"", 1, 0, 0, set()
+    for text, end in _blocks(_content(file)):
+        begin = 0
         if not head:
-            head = text[:4096]
-            _refuse_other_kind(head)
-        end = text[-4096:].rstrip()[-1:] or end
-        for lines in _tables(text, line_number):
-            line_number += lines.num_rows
-            con.register("tessera_lines", lines)
-            insert = f"insert into {raw}.events by name {_CALLS} returning line_number"
-            readable = con.execute(insert, {"file_id": file_id, "source": source}).fetchnumpy()["line_number"]
-            stored += len(readable)
-            if len(readable) < lines.num_rows:  # the others are blank or bad
-                con.register("tessera_lines", lines.filter(~np.isin(lines["line_number"], readable)))
-                last_line = None if text.endswith(b"\n") else line_number - 1
+            _refuse_other_kind(text)
+            begin = len(BOM) if text.startswith(BOM) else 0
+            head = text[begin : begin + 4096]
+        tail = text[max(end - 4096, 0) : end].rstrip()[-1:] or tail
+        lines = _lines(text, begin, end)
+        last_line = None if text[end - 1 : end] == b"\n" else line_number + len(lines) - 1
+        for start in range(0, len(lines), ROWS_PER_INSERT):
+            some = lines[start : start + ROWS_PER_INSERT]
+            table = pa.table({"line_number": np.arange(line_number, line_number + len(some)), "line": some})
+            line_number += len(some)
+            con.register("tessera_lines", pa.Table.from_batches(table.to_batches(max_chunksize=ROWS_PER_BATCH)))
+            new = con.execute(f"insert into {raw}.events by name {_CALLS}", {"file_id": file_id, "source": source}).to_arrow_table()
+            stored += len(new)
+            phones.update(*(new[column].drop_null().to_pylist() for column in ("phone", "context_phone")))
+            if len(new) < len(some):  # the others are blank or bad
+                con.register("tessera_lines", table.filter(~np.isin(table["line_number"], new["line_number"])))
                 insert = f"insert into {raw}.ingest_rejects by name {_REJECTS}"
                 rejected += _rows(con, insert, file_id=file_id, last_line=last_line)[0][0]
     # An array over several lines has one that reads as an object: its last element.
-    is_array = head.lstrip()[:1] == b"[" and end == b"]" and rejected > stored
+    is_array = head.lstrip()[:1] == b"[" and tail == b"]" and rejected > stored
     if is_array or (rejected and not stored):
         _refuse_other_text(head)
-    _normalise_phones(con, raw, file_id, region)
+    _normalise_phones(con, raw, phones, region)
     [(distinct, seen)] = _rows(
         con,
         f"""select
@@ -441,25 +459,12 @@ def _load_calls(
     return _Counts(distinct - seen, rejected, stored - (distinct - seen))
 
 
-def _normalise_phones(con: duckdb.DuckDBPyConnection, raw: str, file_id: str, region: str) -> None:
-    """Add the file's phones to the look-up table: a SQL engine cannot read them, and there are fewer than events."""
-    news = _rows(
-        con,
-        f"""with delivered as (
-            select traits ->> '$.phone' as phone from {raw}.events
-            where file_id = $file_id and contains(traits, '"phone"')
-            union
-            select context ->> '$.traits.phone' from {raw}.events
-            where file_id = $file_id and contains(context, '"phone"')
-        )
-        select phone from delivered
-        where phone is not null and phone not in (select phone from {raw}.phone_numbers where region = $region)
-        order by phone""",
-        file_id=file_id,
-        region=region,
-    )
-    phones = [phone for (phone,) in news]
-    con.register("tessera_phones", pa.table({"phone": phones, "e164": [e164(phone, region) for phone in phones]}, _PHONES))
+def _normalise_phones(con: duckdb.DuckDBPyConnection, raw: str, phones: set[str], region: str) -> None:
+    """Add phones to the look-up table: a SQL engine cannot read them, and there are fewer of them than events."""
+    con.register("tessera_phones", pa.table({"phone": pa.array(sorted(phones), pa.string())}))
+    known = f"select phone from {raw}.phone_numbers where region = $region"
+    new = _rows(con, f"select phone from tessera_phones where phone not in ({known}) order by phone", region=region)
+    con.register("tessera_phones", pa.Table.from_pylist([{"phone": p, "e164": e164(p, region)} for (p,) in new], _PHONES))
     _rows(con, f"insert into {raw}.phone_numbers select phone, $region, e164 from tessera_phones", region=region)
 
 
