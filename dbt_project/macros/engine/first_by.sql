@@ -10,3 +10,11 @@
 {% macro default__last_by(value, order_by) -%}
     arg_max({{ value }}, row({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
 {%- endmacro %}
+
+{% macro postgres__first_by(value, order_by) -%}
+    (array_agg({{ value }} order by {{ order_by | join(", ") }}) filter (where {{ value }} is not null))[1]
+{%- endmacro %}
+
+{% macro postgres__last_by(value, order_by) -%}
+    (array_agg({{ value }} order by {{ order_by | join(" desc, ") }} desc) filter (where {{ value }} is not null))[1]
+{%- endmacro %}

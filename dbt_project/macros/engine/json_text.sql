@@ -10,3 +10,9 @@
 {% macro json_text_of(column, key) -%} {{ adapter.dispatch("json_text_of", "tessera")(column, key) }} {%- endmacro %}
 
 {% macro default__json_text_of(column, key) -%} json_extract_string({{ column }}, '$."' || {{ key }} || '"') {%- endmacro %}
+
+{% macro postgres__json_text(column, path) -%}
+    (cast({{ column }} as json) #>> array['{{ path | join("', '") }}'])
+{%- endmacro %}
+
+{% macro postgres__json_text_of(column, key) -%} (cast({{ column }} as json) ->> {{ key }}) {%- endmacro %}

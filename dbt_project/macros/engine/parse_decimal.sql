@@ -2,3 +2,9 @@
 {% macro parse_decimal(column) -%} {{ adapter.dispatch("parse_decimal", "tessera")(column) }} {%- endmacro %}
 
 {% macro default__parse_decimal(column) -%} try_cast({{ column }} as decimal(18, 4)) {%- endmacro %}
+
+{% macro postgres__parse_decimal(column) -%}
+    case
+        when {{ column }} ~ '^ *[+-]?([0-9]{1,14}([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})? *$' then cast({{ column }} as decimal(18, 4))
+    end
+{%- endmacro %}

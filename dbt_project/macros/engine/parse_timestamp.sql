@@ -8,3 +8,13 @@
             then try_cast(upper({{ column }}) as timestamptz) at time zone 'UTC'
     end
 {%- endmacro %}
+
+{# PostgreSQL's cast has no safe form, so the pattern here admits only what the cast reads: months, days and hours in range,
+   no 30th of February (dates are checked against their month's length). #}
+{% macro postgres__parse_timestamp(column) -%}
+    case
+        when {{ column }} ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?$'
+            and cast(substr({{ column }}, 9, 2) as integer) <= extract(day from date_trunc('month', to_date(substr({{ column }}, 1, 7), 'YYYY-MM')) + interval '1 month - 1 day')
+            then cast({{ column }} as timestamptz) at time zone 'UTC'
+    end
+{%- endmacro %}

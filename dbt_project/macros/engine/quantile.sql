@@ -3,3 +3,7 @@
 {% macro quantile(column, fraction) -%} {{ adapter.dispatch("quantile", "tessera")(column, fraction) }} {%- endmacro %}
 
 {% macro default__quantile(column, fraction) -%} quantile_disc({{ column }}, {{ fraction }}) {%- endmacro %}
+
+{% macro postgres__quantile(column, fraction) -%}
+    percentile_disc({{ fraction }}) within group (order by {{ column }})
+{%- endmacro %}

@@ -9,3 +9,11 @@
 {% macro default__hash_integer(hash, digits) -%}
     cast('0x' || substr({{ hash }}, 1, {{ digits }}) as bigint)
 {%- endmacro %}
+
+{% macro postgres__text_hash(expression) -%}
+    substr(encode(sha256(convert_to({{ expression }}, 'UTF8')), 'hex'), 1, 32)
+{%- endmacro %}
+
+{% macro postgres__hash_integer(hash, digits) -%}
+    cast(cast('x' || lpad(substr({{ hash }}, 1, {{ digits }}), 16, '0') as bit(64)) as bigint)
+{%- endmacro %}

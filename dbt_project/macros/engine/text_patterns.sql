@@ -10,3 +10,9 @@
 {% macro default__extract_group(column, pattern) -%}
     nullif(regexp_extract({{ column }}, '{{ pattern | replace("'", "''") }}', 1), '')
 {%- endmacro %}
+
+{% macro postgres__matches(column, pattern) -%} ({{ column }} ~ '{{ pattern | replace("'", "''") }}') {%- endmacro %}
+
+{% macro postgres__extract_group(column, pattern) -%}
+    nullif((regexp_match({{ column }}, '{{ pattern | replace("'", "''") }}'))[1], '')
+{%- endmacro %}

@@ -27,3 +27,11 @@
 {% macro timestamp_text(timestamp) -%} {{ adapter.dispatch("timestamp_text", "tessera")(timestamp) }} {%- endmacro %}
 
 {% macro default__timestamp_text(timestamp) -%} strftime({{ timestamp }}, '%Y-%m-%dT%H:%M:%S.%gZ') {%- endmacro %}
+
+{% macro postgres__seconds_between(earlier, later) -%}
+    cast(floor(extract(epoch from ({{ later }} - {{ earlier }}))) as bigint)
+{%- endmacro %}
+
+{% macro postgres__add_seconds(timestamp, seconds) -%} ({{ timestamp }} + {{ seconds }} * interval '1 second') {%- endmacro %}
+
+{% macro postgres__timestamp_text(timestamp) -%} to_char({{ timestamp }}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') {%- endmacro %}
