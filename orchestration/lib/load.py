@@ -177,7 +177,7 @@ def _find(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
     def files_of(path: Path) -> list[Path]:
         return [file for file in sorted(path.rglob("*")) if is_wanted(file, path)] if path.is_dir() else [path]
 
-    return list(dict.fromkeys(file.resolve() for path in paths for file in files_of(path)))
+    return list(dict.fromkeys(file.parent.resolve() / file.name for path in paths for file in files_of(path)))
 
 
 def _source_of(path: Path, source: str | None) -> str:
@@ -238,11 +238,11 @@ def _load_file(con: duckdb.DuckDBPyConnection, path: Path, source: str, raw: str
                 raise _RefusedError("it changed while it was read", "load it again when its writer has finished")
             ledger = (file_id, str(path), source, before.st_size, file_id, sum(counts), *counts)
             con.execute(f"insert into {raw}.ingest_files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", ledger).fetchall()
-    message = f"{counts.rejected:,} lines could not be read, see {raw}.ingest_rejects" if counts.rejected else ""
+    message = f"lines that could not be read: {counts.rejected:,} (see ingest_rejects)" if counts.rejected else ""
     if not sum(counts):
         message = "it has no lines" if before.st_size else "it is empty"
     return {
-        "file_id": file_id, "status": "loaded", "message": message.replace('"', ""), "lines": sum(counts),
+        "file_id": file_id, "status": "loaded", "message": message, "lines": sum(counts),
         "rows_loaded": counts.loaded, "rows_rejected": counts.rejected, "rows_duplicate": counts.duplicate,
     }  # fmt: skip
 
@@ -344,7 +344,7 @@ def _refuse_other_text(head: bytes) -> None:
         raise _RefusedError("it seems to be a JSON array", f"{fix}, for example with jq -c '.[]'")
     if start == b"{":
         raise _RefusedError("each object is broken or goes over several lines", f"{fix}, for example with jq -c .")
-    if b"\0" in head:
+    if re.search(rb"[\0-\x08\x0e-\x1f]", head):
         raise _RefusedError("it seems to be binary data", fix)
     if start == b"<":
         raise _RefusedError("it seems to be XML or HTML", fix)
@@ -443,14 +443,14 @@ def _load_calls(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
     return _Counts(distinct - seen, rejected, stored - (distinct - seen))
 
 
+PHONES = pa.schema([("phone", pa.string()), ("e164", pa.string())])
+
+
 def _normalise_phones(con: duckdb.DuckDBPyConnection, raw: str, phones: set[str], region: str) -> None:
     known = {phone for (phone,) in _rows(con, f"select phone from {raw}.phone_numbers where region = $region", region=region)}
     new = sorted(phones - known)
     table = pa.table({"phone": new, "e164": [e164(phone, region) for phone in new]}, PHONES)
     _rows(con, f"insert into {raw}.phone_numbers select phone, $region, e164 from tessera_delivered", table, region=region)
-
-
-PHONES = pa.schema([("phone", pa.string()), ("e164", pa.string())])
 
 
 def e164(phone: str, region: str) -> str | None:
@@ -477,6 +477,7 @@ SPEND = pa.schema(
     + [("clicks", pa.int64()), ("impressions", pa.int64()), ("spend", pa.decimal128(18, 4))]
     + [("date_day", pa.date32()), ("synced_at", pa.timestamp("us")), ("line_number", pa.int64())]
 )
+REJECTS = pa.schema([("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())])
 
 
 def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, raw: str) -> _Counts:
@@ -493,7 +494,8 @@ def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
         try:
             rows.append(_spend_row(line, header) | {"line_number": line_number})
         except ValueError as reason:
-            rejects.append((file_id, line_number, base64.b64encode(line).decode(), str(reason)))
+            raw_base64 = base64.b64encode(line).decode()
+            rejects.append({"file_id": file_id, "line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
     columns = ", ".join(SPEND.names[:-1])
     # Grouping takes two nulls for equal, as a join does not. Line 0 stands for the rows of earlier files.
     [(stored,)] = _rows(
@@ -505,8 +507,9 @@ def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
         pa.Table.from_pylist(rows, SPEND),
         file_id=file_id,
     )
-    if rejects:
-        con.executemany(f"insert into {raw}.ingest_rejects values (?, ?, ?, ?)", rejects)
+    _rows(
+        con, f"insert into {raw}.ingest_rejects by name select * from tessera_delivered", pa.Table.from_pylist(rejects, REJECTS)
+    )
     return _Counts(stored, len(rejects), len(rows) - stored)
 
 
@@ -536,7 +539,7 @@ def _spend_row(line: bytes, header: list[str]) -> dict[str, Any]:
 
 def _count(text: str) -> int:
     number = Decimal(text)  # some exports write 12.0
-    if number != int(number) or not 0 <= number < 2**63:
+    if not 0 <= number < 2**63 or number != int(number):
         raise ValueError
     return int(number)
 

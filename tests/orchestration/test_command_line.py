@@ -18,6 +18,8 @@ import pytest
 from tests.conftest import ROOT, TESSERA, ask, tessera, tessera_in
 from tests.orchestration.conftest import copy_tree
 
+from orchestration.lib import lock
+
 SECRET = "jane.doe.4711@example.com"  # noqa: S105
 LINE = json.dumps({"messageId": "m-{}", "type": "identify", "userId": SECRET, "receivedAt": "2026-01-01T00:00:00Z"})
 
@@ -338,6 +340,15 @@ def test_the_demo_refuses_a_home_that_holds_other_data(home: Path, refused: obje
     assert "mixed" in _said(result)
     assert "TESSERA_HOME=" in result.stderr
     assert not (home / "landing").exists()
+
+
+def test_the_demo_generates_nothing_while_somebody_else_writes(tmp_path: Path) -> None:
+    """Two demos at once would write each other's files while they are loaded."""
+    with lock.writer(tmp_path / "home", "run"):
+        result = tessera(tmp_path / "home", "demo", "--events", "2000", check=False)
+    assert result.returncode == 3
+    assert "`tessera run`, process" in _said(result)
+    assert not (tmp_path / "home" / "landing").exists()
 
 
 # ---------------------------------------------------------------- start-up

@@ -9,8 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-import textwrap
-import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -173,7 +171,7 @@ def test_a_bad_line_is_kept_with_its_reason_and_the_rest_is_loaded(con, deliver,
     report = deliver(lines_of(GOOD, *bad, GOOD))
     assert (report.status, report.rows_loaded, report.rows_duplicate) == ("loaded", 1, 1)
     assert report.rows_rejected == len(bad)
-    assert "could not be read, see raw.ingest_rejects" in report.message
+    assert report.message == f"lines that could not be read: {len(bad)} (see ingest_rejects)"
     kept = rows(con, "select line_number, raw_base64, reason from raw.ingest_rejects order by line_number")
     assert kept == [(i, base64.b64encode(line).decode(), reason) for i, line in enumerate(bad, start=2)]
 
@@ -210,7 +208,7 @@ REFUSED = {
     "JSON array over lines": (b'[\n{"messageId":1},\n{"messageId":2}\n]\n', "a JSON array"),
     "pretty JSON": (json.dumps({"email": CANARY.decode(), "b": [1]}, indent=1).encode(), "goes over several lines"),
     "HTML": (b"<html>\n<p>404\n</html>", "XML or HTML"),
-    "binary": (bytes(range(1, 256)) * 4, "no line is a JSON object"),
+    "binary": (bytes(range(1, 256)) * 4, "binary data"),
     "prose": (b"hello\nworld\n" + CANARY, "no line is a JSON object"),
 }
 
@@ -412,49 +410,69 @@ def test_lines_are_loaded_or_rejected_or_duplicates_however_they_are_cut_into_fi
     con.close()
 
 
+def test_an_interrupted_load_leaves_nothing_and_the_connection_usable(con, deliver, monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(load, "_normalise_phones", interrupt)
+        deliver(GOOD)
+    assert all(not stored for stored in state_of(con).values())
+    assert deliver(GOOD).rows_loaded == 1
+
+
+# Kills itself some milliseconds after a given statement has started, so that kills fall within statements and commits.
+KILLED_LOAD = """
+import os, signal, sys, threading
+from pathlib import Path
+import duckdb
+from orchestration.lib import load
+
+warehouse, folder, statement, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+load.BLOCK = 64 << 10  # several inserts a file
+run, count = load._run, 0
+
+def run_and_count(*arguments, **values):
+    global count
+    count += 1
+    if count == statement:
+        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return run(*arguments, **values)
+
+load._run = run_and_count
+load.load_files(duckdb.connect(warehouse), [Path(folder)], region="GB")
+"""
+
+
 def test_a_killed_load_leaves_every_file_whole_or_absent_and_the_next_completes_it(tmp_path):
-    folder = tmp_path / "web"
+    folder, warehouse = tmp_path / "web", tmp_path / "warehouse.duckdb"
     folder.mkdir()
     expected = {}
-    for number in range(6):
-        lines = [b'{"messageId":"%d-%d","traits":{"phone":"0791112%04d"}}' % (number, i, i) for i in range(8_000)] + [b"{broken"]
-        content = lines_of(*lines)
-        (folder / f"{number}.ndjson").write_bytes(content)
+    for file in range(6):
+        calls = (b'{"messageId":"%d-%d","traits":{"phone":"0791112%04d"}}' % (file, i, i) for i in range(8_000))
+        content = lines_of(*calls, b"{broken")
+        (folder / f"{file}.ndjson").write_bytes(content)
         expected[hashlib.sha256(content).hexdigest()] = (8_000, 1)
-    program = """
-        import sys, duckdb
-        from pathlib import Path
-        from orchestration.lib import load
-        load.BLOCK = 64 << 10  # several inserts a file
-        print("ready", flush=True)
-        load.load_files(duckdb.connect(sys.argv[1]), [Path(sys.argv[2])], region="GB")
-    """
-    warehouse = tmp_path / "warehouse.duckdb"
-    command = [sys.executable, "-c", textwrap.dedent(program), str(warehouse), str(folder)]
-    killed = 0
-    for delay in (0.02, 0.1, 0.2, 0.3, 0.15, 0.05):
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
-        process.stdout.readline()
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        process.stdout.close()
+    counts = """
+        select f.file_id, (select count(*) from raw.events as e where e.file_id = f.file_id),
+            (select count(*) from raw.ingest_rejects as r where r.file_id = f.file_id)
+        from {} as f"""
+    touched = "(select file_id from raw.events union select file_id from raw.ingest_rejects)"
+    survivors = []
+    for statement, seconds in ((12, 0), (23, 0.001), (21, 0.004), (23, 0.006), (30, 0.008), (15, 0.01), (22, 0.02), (None, None)):
+        command = [sys.executable, "-c", KILLED_LOAD, warehouse, folder, str(statement or 0), str(seconds or 0)]
+        outcome = subprocess.run(command, cwd=ROOT, capture_output=True)
+        assert outcome.returncode == (-signal.SIGKILL if statement else 0), outcome.stderr.decode()
         with duckdb.connect(warehouse) as con:
             load.ensure_raw_tables(con)
-            counts = """
-                select f.file_id, (select count(*) from raw.events as e where e.file_id = f.file_id),
-                    (select count(*) from raw.ingest_rejects as r where r.file_id = f.file_id)
-                from {} as f"""
             whole = {file_id: tuple(n) for file_id, *n in rows(con, counts.format("raw.ingest_files"))}
-            touched = "(select file_id from raw.events union select file_id from raw.ingest_rejects)"
             assert {file_id: tuple(n) for file_id, *n in rows(con, counts.format(touched))} == whole
             assert whole.items() <= expected.items()
             assert rows(con, "select count(*) from raw.phone_numbers") == [(8_000 if whole else 0,)]
-    assert killed >= 3, "the load is too fast to be killed: give it more to do"
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    with duckdb.connect(warehouse) as con:
-        assert {file_id: tuple(n) for file_id, *n in rows(con, counts.format("raw.ingest_files"))} == expected
-        assert rows(con, "select count(*), count(distinct message_id) from raw.events") == [(48_000, 48_000)]
+            survivors.append(len(whole))
+    assert whole == expected
+    assert survivors == sorted(survivors)
+    print(survivors)
 
 
 # ---------------------------------------------------------------- phones
