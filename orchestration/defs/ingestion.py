@@ -48,7 +48,7 @@ def load_landing(connection: object) -> load.LoadReport:
 
 
 @dg.sensor(
-    target=dg.AssetSelection.all(),
+    job_name="run",
     minimum_interval_seconds=60,
     description="Starts a run when files arrive in the landing folder.",
 )

@@ -49,7 +49,7 @@ class Blocked(_Strict):
 class Identity(_Strict):
     """`identity.yml`: identifier types (strongest first), the region of national phone numbers, the sharing limit, junk values."""
 
-    identifiers: list[IdentifierType] = Field(min_length=1)
+    identifiers: list[IdentifierType] = Field(min_length=2)
     default_region: str = Field(pattern="^[A-Z]{2}$")
     sharing_limit: int = Field(ge=1)
     blocked: Blocked

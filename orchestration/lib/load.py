@@ -1,10 +1,10 @@
-"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, and ad spend as CSV, each plain or gzip.
+r"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, ad spend as CSV, each plain or gzip.
 
-One file is one transaction: its rows, its rejected lines, its phone numbers and its line in the ledger appear together or not
-at all. Nothing is dropped: lines = rows loaded + rows rejected + duplicates, for every file.
+One file is one transaction: its rows, rejected lines, phone numbers and line in the ledger appear together or not at all.
+Nothing is dropped: lines = rows loaded + rows rejected + duplicates, for every file.
 
-DuckDB parses, but Python decompresses and splits the lines, because DuckDB's own reader does not verify the CRC of a gzip file,
-fails a whole file for one bad line or loses that line's bytes, and refuses a line over 16 MB.
+DuckDB parses the lines, but Python reads, decompresses and splits them: DuckDB's own reader does not verify the checksum of
+gzip, and fails a whole file for one bad line, or forgets that line's bytes.
 """
 
 from __future__ import annotations
@@ -30,21 +30,19 @@ import duckdb
 import numpy as np
 import phonenumbers
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestration.lib.errors import TesseraError, UsageError
 
-CALL_SUFFIXES = (".ndjson", ".jsonl", ".json")
-MAX_LINE = 16 << 20  # bytes; a longer line is rejected, as DuckDB's own JSON reader would
-MAX_LINE_HELD = 256 << 20  # bytes; without a line end for so long, a file is not NDJSON, and memory must stay bounded
+MAX_LINE = 16 << 20  # bytes; a longer line is rejected
+MAX_LINE_HELD = 256 << 20  # bytes; a file without a line end for so long is not NDJSON, and memory must stay bounded
 BLOCK = 16 << 20  # bytes of whole lines parsed at a time
-ROWS_PER_INSERT = 98_304  # below DuckDB's row group (122,880 rows): just above it, each insert leaves fragments to rewrite
-ROWS_PER_BATCH = 8_192  # several batches an insert let DuckDB parse on every core
+ROWS_PER_INSERT = 98_304  # less than a row group of DuckDB (122,880): just above it, inserts leave fragments to rewrite
+ROWS_PER_BATCH = 8_192  # DuckDB reads the batches of a table on every core
 BOM = b"\xef\xbb\xbf"
 
+# zstd for what is long or unique: half the bytes and less CPU than the compression that DuckDB would choose.
 RAW_TABLES: dict[str, str] = {
-    # One readable delivered line, duplicates included. Times stay the text that was delivered; staging types them.
-    # zstd for long or unique text: half the size and two thirds of the CPU that DuckDB's own choice takes.
+    # One readable delivered line, duplicates included. Times stay the text that was delivered: staging types them.
     "events": """
         message_id varchar using compression zstd, type varchar, event varchar,
         user_id varchar, anonymous_id varchar, group_id varchar,
@@ -53,42 +51,25 @@ RAW_TABLES: dict[str, str] = {
         context varchar using compression zstd, properties varchar using compression zstd,
         traits varchar using compression zstd, integrations varchar, previous_id varchar, name varchar,
         source_id varchar, file_id varchar, line_number bigint, line_hash varchar using compression zstd""",
-    # One landed file, by the sha256 of its bytes as delivered.
+    # One landed file, known by the sha256 of its bytes as delivered.
     "ingest_files": """
         file_id varchar, path varchar, source_id varchar, bytes bigint, sha256 varchar,
         lines bigint, rows_loaded bigint, rows_rejected bigint, rows_duplicate bigint""",
     # One line that could not be read.
     "ingest_rejects": "file_id varchar, line_number bigint, raw_base64 varchar, reason varchar",
-    # One phone as delivered, read as a number of the region; phone_e164 is null where it is none.
+    # One phone as delivered, read as a number of the region; phone_e164 is null where it is not a number.
     "phone_numbers": "phone varchar, region varchar, phone_e164 varchar",
-    # One row of a delivered spend report; a row delivered again, equal in every column, is not stored again.
+    # One row of a spend report. A row delivered again, equal in every column, is counted as a duplicate, not stored.
     "ad_spend": """
         platform varchar, account_id varchar, account_name varchar, campaign_id varchar, campaign_name varchar,
         currency varchar, clicks bigint, impressions bigint, spend decimal(18,4), date_day date, synced_at timestamp,
         file_id varchar, line_number bigint""",
 }
 
-# Column of raw.events → key of the call.
-CALL_TEXTS = {
-    "message_id": "messageId", "type": "type", "event": "event", "user_id": "userId", "anonymous_id": "anonymousId",
-    "group_id": "groupId", "timestamp": "timestamp", "original_timestamp": "originalTimestamp", "sent_at": "sentAt",
-    "received_at": "receivedAt", "previous_id": "previousId", "name": "name",
-}  # fmt: skip
-CALL_OBJECTS = {"context": "context", "properties": "properties", "traits": "traits", "integrations": "integrations"}
-
-SPEND_REQUIRED = (
-    "platform", "account_id", "account_name", "campaign_id", "campaign_name", "clicks", "impressions", "spend", "date_day",
-)  # fmt: skip
-SPEND_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("platform", "account_id", "account_name", "campaign_id", "campaign_name", "currency")]
-    + [("clicks", pa.int64()), ("impressions", pa.int64()), ("spend", pa.decimal128(18, 4))]
-    + [("date_day", pa.date32()), ("synced_at", pa.timestamp("us")), ("line_number", pa.int64())]
-)
-
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one file. `error` is set when it was refused, and nothing of it was loaded."""
+    """What became of one file. `error` is set when it was refused; then nothing of it was loaded."""
 
     path: Path
     file_id: str
@@ -110,16 +91,16 @@ class LoadReport:
 
     @property
     def refused(self) -> list[FileReport]:
-        return [file for file in self.files if file.status == "refused"]
+        return [file for file in self.files if file.error]
 
     def raise_for_refused(self) -> None:
-        """Raise one TesseraError that tells of every refused file; the other files stay loaded."""
-        errors = [file.error for file in self.refused if file.error]
+        """Raise one TesseraError about all refused files, if there are any; the other files stay loaded."""
+        errors = [file.error for file in self.files if file.error]
         if len(errors) == 1:
             raise errors[0]
         if errors:
             raise TesseraError(
-                f"{len(errors)} of {len(self.files)} files were refused; nothing of them was loaded, the others were.",
+                f"{len(errors)} of {len(self.files)} files were refused; nothing of them was loaded, all of the others was.",
                 found="".join(f"\n    {error.where}: {error.found}; {error.fix}" for error in errors),
                 allowed=errors[0].allowed,
             )
@@ -132,7 +113,7 @@ class _Counts(NamedTuple):
 
 
 class _RefusedError(Exception):
-    """A file that cannot be loaded: what it seems to be, and what to do."""
+    """The file cannot be loaded: what was found in it, and what to do."""
 
     def __init__(self, found: str, fix: str) -> None:
         super().__init__(found)
@@ -155,17 +136,17 @@ def load_files(
     schema: str = "raw",
     on_file: Callable[[FileReport], None] | None = None,
 ) -> LoadReport:
-    """Load NDJSON files of Segment calls; of a folder, every *.ndjson, *.jsonl and *.json (.gz) in it.
+    """Load NDJSON files of Segment calls; of a folder, every *.ndjson, *.jsonl and *.json (also .gz) in it.
 
-    `source` names who sent them (default: the file's folder), `region` (such as GB) reads phone numbers without a country code.
-    Refused files are in the report. Raises UsageError, before anything is loaded, for a missing path or a bad name.
+    `source` says who sent them (default: the name of the file's folder); `region`, such as GB, how to read phone numbers
+    without a country code. Refused files are in the report. Raises UsageError, before anything is loaded, for a missing
+    path or a bad name.
     """
     if region not in phonenumbers.SUPPORTED_REGIONS:
-        raise UsageError(
-            "The region for phone numbers is unknown.", found=repr(region), allowed="a two-letter country code such as GB"
-        )
-    files = [(path, _source_of(path, source)) for path in _find(paths, CALL_SUFFIXES)]
-    return _load(con, files, schema, partial(_load_calls, region=region), "Segment calls as NDJSON: one JSON object a line", on_file)
+        raise UsageError("The region of phone numbers is unknown.", found=repr(region), allowed="a country code such as GB")
+    files = [(path, _source_of(path, source)) for path in _find(paths, (".ndjson", ".jsonl", ".json"))]
+    allowed = "Segment calls as NDJSON: UTF-8, one JSON object a line, plain or gzip"
+    return _load(con, files, schema, partial(_load_calls, region=region), allowed, on_file)
 
 
 def load_ad_spend(
@@ -175,39 +156,36 @@ def load_ad_spend(
     schema: str = "raw",
     on_file: Callable[[FileReport], None] | None = None,
 ) -> LoadReport:
-    """Load CSV files of ad spend (the columns of Fivetran's `ad_reporting__campaign_report`); of a folder, every *.csv (.gz)."""
-    files = [(path, "ad_spend") for path in _find(paths, (".csv",))]
-    return _load(con, files, schema, _load_spend, f"CSV with the columns {', '.join(SPEND_REQUIRED)}", on_file)
+    """Load CSV files of ad spend in the shape of Fivetran's `ad_reporting__campaign_report`; of a folder, every *.csv (.gz)."""
+    allowed = f"CSV with a header that has {', '.join(SPEND_REQUIRED)}; currency and synced_at may be added"
+    return _load(con, [(path, "ad_spend") for path in _find(paths, (".csv",))], schema, _load_spend, allowed, on_file)
 
 
 # ---------------------------------------------------------------- files and the ledger
 
 
 def _find(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files to load, each once, those of a folder sorted; hidden and half-written ones in a folder are left out."""
+    """Return the files to load, each once; of a folder its files in order, without the hidden and the half-written."""
     if missing := [str(path) for path in paths if not (path.is_file() or path.is_dir())]:
-        raise UsageError(
-            "There is no such file or folder.", where=", ".join(missing), fix="check the path; nothing has been loaded"
-        )
+        raise UsageError("There is no such file or folder.", where=", ".join(missing), fix="check the path; nothing was loaded")
 
-    def wanted(path: Path, folder: Path) -> bool:
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        partial_file = {".tmp", ".part", ".partial"} & set(path.suffixes)
-        return path.name.lower().removesuffix(".gz").endswith(suffixes) and not hidden and not partial_file and path.is_file()
+    def is_wanted(path: Path, folder: Path) -> bool:
+        name = path.name.lower().removesuffix(".gz")
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        return name.endswith(suffixes) and not is_hidden and not re.search(r"\.(tmp|part|partial)\b", name) and path.is_file()
 
-    found = [[file for file in sorted(path.rglob("*")) if wanted(file, path)] if path.is_dir() else [path] for path in paths]
-    return list(dict.fromkeys(file.resolve() for files in found for file in files))
+    def files_of(path: Path) -> list[Path]:
+        return [file for file in sorted(path.rglob("*")) if is_wanted(file, path)] if path.is_dir() else [path]
+
+    return list(dict.fromkeys(file.parent.resolve() / file.name for path in paths for file in files_of(path)))
 
 
 def _source_of(path: Path, source: str | None) -> str:
     name = path.parent.name if source is None else source
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+        allowed = "1 to 64 letters, digits, dots, dashes or underscores"
         raise UsageError(
-            "The source has no valid name.",
-            where=str(path),
-            found=repr(name),
-            allowed="1 to 64 letters, digits, dots, dashes or underscores",
-            fix="name it with --source NAME",
+            "The source needs another name.", where=str(path), found=repr(name), allowed=allowed, fix="pass --source NAME"
         )
     return name
 
@@ -222,30 +200,30 @@ def _load(
 ) -> LoadReport:
     ensure_raw_tables(con, schema)
     report = LoadReport()
-    _rows(con,"set checkpoint_threshold='256MB'")
-    for path, source in files:
-        started = time.perf_counter()
-        try:
-            outcome = _load_file(con, path, source, _quoted(schema), load)
-        except (_RefusedError, OSError) as reason:
-            found, fix = (
-                (reason.found, reason.fix)
-                if isinstance(reason, _RefusedError)
-                else (reason.strerror or "it cannot be read", "check that the file is still there and may be read")
-            )
-            error = TesseraError(
-                f"{path.name} was refused; nothing of it was loaded.", where=str(path), found=found, allowed=allowed, fix=fix
-            )
-            outcome = {"file_id": "", "status": "refused", "message": str(error), "error": error}
-        report.files.append(FileReport(path=path, seconds=time.perf_counter() - started, **outcome))
-        if on_file:
-            on_file(report.files[-1])
+    # Else each 16 MB of small files would rewrite the last row group of the table.
+    [(checkpoint_threshold,)] = _rows(con, "select current_setting('checkpoint_threshold')")
+    _rows(con, "set checkpoint_threshold = '256MB'")
+    try:
+        for path, source in files:
+            started = time.perf_counter()
+            try:
+                outcome = _load_file(con, path, source, _quoted(schema), load)
+            except (_RefusedError, OSError) as reason:
+                found, fix = f"it cannot be read ({type(reason).__name__})", "check that it is there and may be read"
+                if isinstance(reason, _RefusedError):
+                    found, fix = reason.found, reason.fix
+                what = f"{path.name} was refused; nothing of it was loaded."
+                error = TesseraError(what, where=str(path), found=found, allowed=allowed, fix=fix)
+                outcome = {"file_id": "", "status": "refused", "message": str(error), "error": error}
+            report.files.append(FileReport(path=path, seconds=time.perf_counter() - started, **outcome))
+            if on_file:
+                on_file(report.files[-1])
+    finally:
+        _rows(con, f"set checkpoint_threshold = '{checkpoint_threshold}'")
     return report
 
 
-def _load_file(
-    con: duckdb.DuckDBPyConnection, path: Path, source: str, raw: str, load: Callable[..., _Counts]
-) -> dict[str, Any]:
+def _load_file(con: duckdb.DuckDBPyConnection, path: Path, source: str, raw: str, load: Callable[..., _Counts]) -> dict[str, Any]:
     """Load one file in one transaction, unless its bytes are in the ledger; return the fields of its report."""
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
@@ -258,11 +236,11 @@ def _load_file(
             after = os.fstat(file.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise _RefusedError("it changed while it was read", "load it again when its writer has finished")
-            ledger = [file_id, str(path), source, before.st_size, file_id, sum(counts), *counts]
+            ledger = (file_id, str(path), source, before.st_size, file_id, sum(counts), *counts)
             con.execute(f"insert into {raw}.ingest_files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", ledger).fetchall()
-    message = "it has no lines" if before.st_size else "it is empty"
-    if sum(counts):
-        message = f"{counts.rejected:,} lines could not be read: see {raw}.ingest_rejects" if counts.rejected else ""
+    message = f"lines that could not be read: {counts.rejected:,} (see ingest_rejects)" if counts.rejected else ""
+    if not sum(counts):
+        message = "it has no lines" if before.st_size else "it is empty"
     return {
         "file_id": file_id, "status": "loaded", "message": message, "lines": sum(counts),
         "rows_loaded": counts.loaded, "rows_rejected": counts.rejected, "rows_duplicate": counts.duplicate,
@@ -273,29 +251,28 @@ def _load_file(
 
 
 def _content(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the file's bytes, decompressed (and verified against the CRC and length of each member) when it is gzip."""
+    """Yield the file's bytes; those of gzip decompressed, every member checked against its checksum and length."""
     is_gzip = file.read(2) == b"\x1f\x8b"
     file.seek(0)
+    if not is_gzip:
+        yield from iter(partial(file.read, 1 << 20), b"")
+        return
     member = None
     while part := file.read(1 << 17):
-        while is_gzip and part:
-            if member is None:
-                part = part.lstrip(b"\0")  # members may be padded with zeros
-                member = zlib.decompressobj(wbits=31) if part else None
-                continue
+        while part := part if member else part.lstrip(b"\0"):  # zeros may pad the members
+            member = member or zlib.decompressobj(wbits=31)
             try:
                 yield member.decompress(part)
             except zlib.error as error:
-                raise _RefusedError(f"damaged gzip ({error})", "fetch the file again; its checksum does not hold") from None
+                raise _RefusedError(f"damaged gzip ({error})", "deliver the file again") from None
             part = member.unused_data
             member = None if member.eof else member
-        yield part
     if member:
-        raise _RefusedError("gzip that ends too early", "fetch the file again; its end is missing")
+        raise _RefusedError("gzip whose end is missing", "deliver the file again")
 
 
 def _blocks(parts: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Join the parts into blocks of about BLOCK bytes: (text, where its last whole line ends; at the end of the file, its length)."""
+    """Join the parts into blocks of about BLOCK bytes: (text, where its last whole line ends; in the last block, its length)."""
     held, size = [], 0
     for part in parts:
         held.append(part)
@@ -313,91 +290,98 @@ def _blocks(parts: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         yield text, len(text)
 
 
-def _lines(text: bytes, begin: int, end: int) -> pa.Array:
-    """Return the lines of text[begin:end], without their ends, as an Arrow array of views into the text: nothing is copied."""
+def _spans(text: bytes, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the starts and the sizes of the lines of text[begin:end]; a line's end is no part of it."""
     octets = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero(octets[:end] == ord("\n"))
+    steps = range(0, end, 1 << 20)  # by the MiB: fresh memory for a mask of the whole text costs more than the search
+    ends = np.concatenate([i + np.flatnonzero(octets[i : min(i + steps.step, end)] == ord("\n")) for i in steps])
     if text[end - 1 : end] != b"\n":
         ends = np.append(ends, end)
     starts = np.concatenate(([begin], ends[:-1] + 1))
     sizes = ends - starts
-    sizes -= (sizes > 0) & (octets[ends - 1] == ord("\r"))
-    # A view is 16 bytes: the size, then the line itself if it is of 12 bytes or less, else its first 4, 0 (the buffer), its start.
-    views = np.zeros((len(ends), 4), np.int32)
-    views[:, 0], views[:, 3] = sizes, starts
-    views[:, 1] = _octets_at(octets, starts, 4).view(np.int32)[:, 0]
-    short = sizes <= 12
-    inline = _octets_at(octets, starts[short], 12)
-    inline[np.arange(12) >= sizes[short, None]] = 0
-    views[short, 1:] = inline.view(np.int32)
-    return pa.Array.from_buffers(pa.binary_view(), len(ends), [None, pa.py_buffer(views), pa.py_buffer(text)])
+    return starts, sizes - ((sizes > 0) & (octets[ends - 1] == ord("\r")))
 
 
-def _octets_at(octets: np.ndarray, starts: np.ndarray, count: int) -> np.ndarray:
-    return octets[np.minimum(starts[:, None] + np.arange(count), len(octets) - 1)]
+def _views(text: bytes, starts: np.ndarray, sizes: np.ndarray) -> pa.Array:
+    """Return stretches of the text as an Arrow array of bytes. None of them is copied.
+
+    Arrow's view is 16 bytes: the size, then the stretch itself if that has 12 bytes or less, else its first 4, 0, its start.
+    """
+    octets = np.frombuffer(text, np.uint8)
+
+    def first(count: int, of: np.ndarray) -> np.ndarray:
+        return octets[np.minimum(of[:, None] + np.arange(count), len(octets) - 1)]
+
+    views = np.zeros((len(starts), 4), np.int32)
+    views[:, 0], views[:, 1], views[:, 3] = sizes, first(4, starts).view(np.int32)[:, 0], starts
+    is_short = sizes <= 12
+    whole = first(12, starts[is_short])
+    whole[np.arange(12) >= sizes[is_short, None]] = 0
+    views[is_short, 1:] = whole.view(np.int32)
+    return pa.Array.from_buffers(pa.binary_view(), len(starts), [None, pa.py_buffer(views), pa.py_buffer(text)])
 
 
-def _refuse_other_kind(head: bytes) -> None:
-    """Refuse content whose first bytes tell that it is not text in UTF-8."""
-    for magic, kind, fix in (
-        (b"PAR1", "a Parquet file", "export it as NDJSON"),
-        (b"PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or export it as text"),
-        (b"\x1f\x8b", "gzip within gzip", "decompress it once"),
-        (b"%PDF", "a PDF", "load the data it was made from"),
-        (b"SQLite format 3", "an SQLite database", "export its tables as text"),
-        (b"ORC", "an ORC file", "export it as text"),
-        (b"Obj\x01", "an Avro file", "export it as text"),
-        (b"ARROW1", "an Arrow file", "export it as text"),
-        (b"\x28\xb5\x2f\xfd", "compressed by zstd", "decompress it, or compress it with gzip"),
-        (b"BZh", "compressed by bzip2", "decompress it, or compress it with gzip"),
-        (b"\xfd7zXZ", "compressed by xz", "decompress it, or compress it with gzip"),
-        (b"\xff\xfe", "text in UTF-16", "save it as UTF-8"),
-        (b"\xfe\xff", "text in UTF-16", "save it as UTF-8"),
-    ):
-        if head.startswith(magic):
-            raise _RefusedError(f"it seems to be {kind}", fix)
+OTHER_KINDS = {
+    b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip archive or a spreadsheet", b"\x1f\x8b": "gzip within gzip",
+    b"%PDF": "a PDF", b"SQLite format 3": "an SQLite database", b"ORC": "an ORC file", b"Obj\x01": "an Avro file",
+    b"ARROW1": "an Arrow file", b"\x28\xb5\x2f\xfd": "compressed by zstd", b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz", b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16",
+}  # fmt: skip
+
+
+def _refuse_other_kind(content: bytes) -> None:
+    """Refuse a file whose first bytes are not those of text in UTF-8."""
+    for first_bytes, kind in OTHER_KINDS.items():
+        if content.startswith(first_bytes):
+            raise _RefusedError(f"it seems to be {kind}", "unpack or convert it to text in UTF-8 (plain or gzip) and load that")
 
 
 def _refuse_other_text(head: bytes) -> None:
-    """Refuse a file in which no line is a JSON object, saying what it seems to be."""
-    start, first_line = head.lstrip()[:1], head.lstrip().split(b"\n")[0]
+    """Refuse a file in which no line is a JSON object, with a guess at what it is."""
+    start, first_line = head[:1], head.split(b"\n")[0]
+    fix = "write one JSON object a line"
     if start == b"[":
-        raise _RefusedError("it seems to be a JSON array", "write one object a line, for example with jq -c '.[]'")
+        raise _RefusedError("it seems to be a JSON array", f"{fix}, for example with jq -c '.[]'")
     if start == b"{":
-        raise _RefusedError(
-            "no line is a whole JSON object: each is broken, or objects are spread over several lines",
-            "write one object a line, for example with jq -c .",
-        )
-    if b"\0" in head:
-        raise _RefusedError("it seems to be binary data", "load the text it was made from")
+        raise _RefusedError("each object is broken or goes over several lines", f"{fix}, for example with jq -c .")
+    if re.search(rb"[\0-\x08\x0e-\x1f]", head):
+        raise _RefusedError("it seems to be binary data", fix)
     if start == b"<":
-        raise _RefusedError("it seems to be XML or HTML", "export the data as NDJSON")
+        raise _RefusedError("it seems to be XML or HTML", fix)
     if re.search(rb"[,;\t]", first_line):
-        raise _RefusedError("it seems to be CSV", "write events as NDJSON; ad spend as CSV goes to landing/tables/ad_spend.csv")
-    raise _RefusedError("no line of it is a JSON object", "write one JSON object a line")
+        raise _RefusedError("it seems to be CSV", f"{fix}; ad spend as CSV is loaded from landing/tables/ad_spend.csv")
+    raise _RefusedError("no line is a JSON object", fix)
 
 
 # ---------------------------------------------------------------- Segment calls
 
+# Column of raw.events → key of the call. Texts: a number becomes its text. Objects: JSON that DuckDB writes anew, without
+# spaces; the values stay equal, but a decimal number keeps no more digits than a double has.
+CALL_TEXTS = {
+    "message_id": "messageId", "type": "type", "event": "event", "user_id": "userId", "anonymous_id": "anonymousId",
+    "group_id": "groupId", "timestamp": "timestamp", "original_timestamp": "originalTimestamp", "sent_at": "sentAt",
+    "received_at": "receivedAt", "previous_id": "previousId", "name": "name",
+}  # fmt: skip
+CALL_OBJECTS = {"context": "context", "properties": "properties", "traits": "traits", "integrations": "integrations"}
+
 _STRUCTURE = json.dumps(dict.fromkeys(CALL_TEXTS.values(), "VARCHAR") | dict.fromkeys(CALL_OBJECTS.values(), "JSON"))
+_COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items())
+_LINES = "(select line_number, line, try(decode(line)) as text from tessera_delivered)"
 _IS_OBJECT = r"regexp_matches(text, '^[ \t]*\{')"
-# DuckDB also reads NaN and Infinity as numbers, which other engines' JSON refuses. Few lines have these letters, so few are
-# looked at closely, without their strings. (A case, because DuckDB evaluates both sides of an `and`.)
-_HAS_NAN = r"""case
-    when contains(text, 'NaN') or contains(text, 'nan') or contains(text, 'Inf') or contains(text, 'inf')
-    then regexp_matches(regexp_replace(text, '"(?:[^"\\]|\\.)*"', '', 'g'), '(?i)nan|inf') else false end"""
-# No warehouse but this one stores a NUL within text, so an escaped one becomes U+FFFD. (A backslash may itself be escaped.)
-_WITHOUT_NUL = r"""case
-    when contains(text, '\u0000') then regexp_replace(text, '((?:^|[^\\])(?:\\\\)*)(?:\\u0000)+', '\1\\ufffd', 'g')
-    else text end"""
-_READABLE = f"octet_length(line) <= {MAX_LINE} and {_IS_OBJECT} and not {_HAS_NAN} and json_valid(text)"
-_LINES = "(select line_number, line, try(decode(line)) as text from tessera_lines)"
-_CALL_COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items())
+# DuckDB takes NaN and Infinity for numbers, the JSON of other engines does not. Outside strings they are nothing else.
+# (A case, because both sides of an `and` are evaluated.)
+_HAS_NAN = r"""case when contains(text, 'NaN') or contains(text, 'Infinity')
+    then regexp_matches(regexp_replace(text, '"(?:[^"\\]|\\.)*"', '', 'g'), 'NaN|Infinity') else false end"""
+# An escaped NUL becomes U+FFFD, for most warehouses cannot store it. (A backslash may itself be escaped.)
+_TEXT = r"""case when contains(text, '\u0000')
+    then regexp_replace(text, '((?:^|[^\\])(?:\\\\)*)(?:\\u0000)+', '\1\\ufffd', 'g') else text end"""
+# Asked before parsing: one failure within `try` would make DuckDB parse 2,048 lines one by one.
+_IS_READABLE = f"octet_length(line) <= {MAX_LINE} and {_IS_OBJECT} and not {_HAS_NAN} and json_valid(text)"
 _CALLS = f"""
     select * replace (coalesce(nullif(message_id, ''), line_hash) as message_id)
     from (
-        select {_CALL_COLUMNS}, $source as source_id, $file_id as file_id, line_number, md5(line) as line_hash
-        from (select line_number, line, from_json({_WITHOUT_NUL}, '{_STRUCTURE}') as call from {_LINES} where {_READABLE})
+        select {_COLUMNS}, $source as source_id, $file_id as file_id, line_number, md5(line) as line_hash
+        from (select line_number, line, from_json({_TEXT}, '{_STRUCTURE}') as call from {_LINES} where {_IS_READABLE})
     )
     returning line_number,
         case when contains(traits, '"phone"') then traits ->> '$.phone' end as phone,
@@ -412,39 +396,39 @@ _REJECTS = rf"""
             when json_valid(text) then 'has NaN or Infinity, which JSON does not know'
             when json_valid(regexp_replace(text, '\\u[dD][89a-fA-F][0-9a-fA-F]{{2}}', '.', 'g'))
                 then 'has half of a surrogate pair (\ud800 to \udfff)'
-            when line_number = $last_line then 'not JSON: the file ends within this line'
+            when line_number = $unended then 'not JSON: the file ends within this line'
             else 'not JSON'
         end as reason
     from {_LINES} where not coalesce(regexp_full_match(text, '\s*'), false)"""
 
 
-def _load_calls(
-    con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, region: str, raw: str
-) -> _Counts:
+def _load_calls(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, region: str, raw: str) -> _Counts:
     head, tail, line_number, stored, rejected, phones = b"", b"", 1, 0, 0, set()
     for text, end in _blocks(_content(file)):
         begin = 0
-        if not head:
+        if line_number == 1:
             _refuse_other_kind(text)
             begin = len(BOM) if text.startswith(BOM) else 0
-            head = text[begin : begin + 4096]
+        head = head or text[begin : begin + 4096].lstrip()
         tail = text[max(end - 4096, 0) : end].rstrip()[-1:] or tail
-        lines = _lines(text, begin, end)
-        last_line = None if text[end - 1 : end] == b"\n" else line_number + len(lines) - 1
-        for start in range(0, len(lines), ROWS_PER_INSERT):
-            some = lines[start : start + ROWS_PER_INSERT]
-            table = pa.table({"line_number": np.arange(line_number, line_number + len(some)), "line": some})
-            line_number += len(some)
-            con.register("tessera_lines", pa.Table.from_batches(table.to_batches(max_chunksize=ROWS_PER_BATCH)))
-            new = con.execute(f"insert into {raw}.events by name {_CALLS}", {"file_id": file_id, "source": source}).to_arrow_table()
-            stored += len(new)
-            phones.update(*(new[column].drop_null().to_pylist() for column in ("phone", "context_phone")))
-            if len(new) < len(some):  # the others are blank or bad
-                con.register("tessera_lines", table.filter(~np.isin(table["line_number"], new["line_number"])))
+        starts, sizes = _spans(text, begin, end)
+        numbers = np.arange(line_number, line_number + len(starts))
+        line_number += len(starts)
+        unended = None if text[end - 1 : end] == b"\n" else line_number - 1
+        for first in range(0, len(starts), ROWS_PER_INSERT):
+            some = slice(first, first + ROWS_PER_INSERT)
+            lines = pa.table({"line_number": numbers[some], "line": _views(text, starts[some], sizes[some])})
+            insert = f"insert into {raw}.events by name {_CALLS}"
+            new = _run(con, insert, lines, file_id=file_id, source=source).fetchnumpy()
+            stored += len(new["line_number"])
+            phones.update(np.ma.compressed(new["phone"]), np.ma.compressed(new["context_phone"]))
+            rest = first + np.flatnonzero(~np.isin(numbers[some], new["line_number"]))  # blank or bad
+            if len(rest):
+                lines = pa.table({"line_number": numbers[rest], "line": _views(text, starts[rest], sizes[rest])})
                 insert = f"insert into {raw}.ingest_rejects by name {_REJECTS}"
-                rejected += _rows(con, insert, file_id=file_id, last_line=last_line)[0][0]
-    # An array over several lines has one that reads as an object: its last element.
-    is_array = head.lstrip()[:1] == b"[" and tail == b"]" and rejected > stored
+                rejected += _rows(con, insert, lines, file_id=file_id, unended=unended)[0][0]
+    # In an array over several lines the last element, at least, reads as an object.
+    is_array = head[:1] == b"[" and tail == b"]" and rejected > stored
     if is_array or (rejected and not stored):
         _refuse_other_text(head)
     _normalise_phones(con, raw, phones, region)
@@ -459,22 +443,20 @@ def _load_calls(
     return _Counts(distinct - seen, rejected, stored - (distinct - seen))
 
 
+PHONES = pa.schema([("phone", pa.string()), ("e164", pa.string())])
+
+
 def _normalise_phones(con: duckdb.DuckDBPyConnection, raw: str, phones: set[str], region: str) -> None:
-    """Add phones to the look-up table: a SQL engine cannot read them, and there are fewer of them than events."""
-    con.register("tessera_phones", pa.table({"phone": pa.array(sorted(phones), pa.string())}))
-    known = f"select phone from {raw}.phone_numbers where region = $region"
-    new = _rows(con, f"select phone from tessera_phones where phone not in ({known}) order by phone", region=region)
-    con.register("tessera_phones", pa.Table.from_pylist([{"phone": p, "e164": e164(p, region)} for (p,) in new], _PHONES))
-    _rows(con, f"insert into {raw}.phone_numbers select phone, $region, e164 from tessera_phones", region=region)
-
-
-_PHONES = pa.schema([("phone", pa.string()), ("e164", pa.string())])
+    known = {phone for (phone,) in _rows(con, f"select phone from {raw}.phone_numbers where region = $region", region=region)}
+    new = sorted(phones - known)
+    table = pa.table({"phone": new, "e164": [e164(phone, region) for phone in new]}, PHONES)
+    _rows(con, f"insert into {raw}.phone_numbers select phone, $region, e164 from tessera_delivered", table, region=region)
 
 
 def e164(phone: str, region: str) -> str | None:
-    """Return the number as +<country code><number>, or None where it is none: not of a possible length, or one digit repeated.
+    """Return the number as +<country code><number>; None where its length is impossible or all its digits are the same.
 
-    Possible, not valid: the numbering plan inside the library is older than the newest ranges, and calls new numbers invalid.
+    Possible, not valid: the library calls numbers invalid that are newer than its copy of the numbering plans.
     """
     try:
         number = phonenumbers.parse(phone, region)
@@ -488,41 +470,51 @@ def e164(phone: str, region: str) -> str | None:
 
 # ---------------------------------------------------------------- ad spend
 
+SPEND_TEXTS = ("platform", "account_id", "account_name", "campaign_id", "campaign_name", "currency")
+SPEND_REQUIRED = (*SPEND_TEXTS[:-1], "clicks", "impressions", "spend", "date_day")
+SPEND = pa.schema(
+    [(name, pa.string()) for name in SPEND_TEXTS]
+    + [("clicks", pa.int64()), ("impressions", pa.int64()), ("spend", pa.decimal128(18, 4))]
+    + [("date_day", pa.date32()), ("synced_at", pa.timestamp("us")), ("line_number", pa.int64())]
+)
+REJECTS = pa.schema([("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())])
+
 
 def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, raw: str) -> _Counts:
     content = b"".join(_content(file)).removeprefix(BOM)
-    _refuse_other_kind(content[:4096])
+    _refuse_other_kind(content)
     header_line, *lines = (line.rstrip(b"\r") for line in content.split(b"\n"))
-    header = [name.strip().lower() for name in header_line.decode(errors="replace").split(",")]
-    header = [name.strip('"') for name in header]
+    header = [name.strip(' "').lower() for name in header_line.decode(errors="replace").split(",")]
     if content and (missing := [name for name in SPEND_REQUIRED if name not in header]):
-        raise _RefusedError(f"a header without {', '.join(missing)}", "name the columns in the first line, separated by commas")
+        raise _RefusedError(f"a first line without {', '.join(missing)}", "name the columns there, separated by commas")
     rows, rejects = [], []
     for line_number, line in enumerate(lines, start=2):
         if not line.strip():
             continue
         try:
-            rows.append({**_spend_row(line, header), "line_number": line_number})
+            rows.append(_spend_row(line, header) | {"line_number": line_number})
         except ValueError as reason:
-            rejects.append([file_id, line_number, base64.b64encode(line).decode(), str(reason)])
-    con.register("tessera_rows", pa.Table.from_pylist(rows, SPEND_SCHEMA))
-    columns = ", ".join(SPEND_SCHEMA.names[:-1])
-    # Grouping, unlike a join, takes two nulls for equal. Line 0 stands for the rows of earlier files.
+            raw_base64 = base64.b64encode(line).decode()
+            rejects.append({"file_id": file_id, "line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
+    columns = ", ".join(SPEND.names[:-1])
+    # Grouping takes two nulls for equal, as a join does not. Line 0 stands for the rows of earlier files.
     [(stored,)] = _rows(
         con,
         f"""insert into {raw}.ad_spend by name
         select {columns}, $file_id as file_id, min(line_number) as line_number
-        from (select {columns}, line_number from tessera_rows union all select {columns}, 0 from {raw}.ad_spend)
-        group by {columns} having min(line_number) > 0""",
+        from (select {columns}, line_number from tessera_delivered union all select {columns}, 0 from {raw}.ad_spend)
+        group by {columns} having min(line_number) > 0 order by line_number""",
+        pa.Table.from_pylist(rows, SPEND),
         file_id=file_id,
     )
-    if rejects:
-        con.executemany(f"insert into {raw}.ingest_rejects values (?, ?, ?, ?)", rejects)
+    _rows(
+        con, f"insert into {raw}.ingest_rejects by name select * from tessera_delivered", pa.Table.from_pylist(rejects, REJECTS)
+    )
     return _Counts(stored, len(rejects), len(rows) - stored)
 
 
 def _spend_row(line: bytes, header: list[str]) -> dict[str, Any]:
-    """Return the typed columns of one line of CSV; ValueError gives the reason for rejecting it, never its content."""
+    """Return the typed columns of a line of CSV. A ValueError gives the reason to reject it, without its content."""
     try:
         [values] = csv.reader([line.decode()], strict=True)
     except UnicodeDecodeError:
@@ -532,33 +524,22 @@ def _spend_row(line: bytes, header: list[str]) -> dict[str, Any]:
     if len(values) != len(header):
         raise ValueError(f"{len(values)} fields where the header has {len(header)}")
     row = {name: value.strip() or None for name, value in zip(header, values, strict=True)}
-    if not row["platform"]:
-        raise ValueError("platform is missing")
-    return {
-        **{name: row.get(name) for name in SPEND_SCHEMA.names if pa.types.is_string(SPEND_SCHEMA.field(name).type)},
-        "clicks": _typed(row, "clicks", _count),
-        "impressions": _typed(row, "impressions", _count),
-        "spend": _typed(row, "spend", _money, required=True),
-        "date_day": _typed(row, "date_day", _day, required=True),
-        "synced_at": _typed(row, "synced_at", _utc),
-    }
-
-
-def _typed(row: dict[str, str | None], column: str, parse: Callable[[str], Any], *, required: bool = False) -> Any:
-    text = row.get(column)
-    if text is None:
-        if required:
-            raise ValueError(f"{column} is missing")
-        return None
-    try:
-        return parse(text)
-    except (ValueError, ArithmeticError):
-        raise ValueError(f"{column} cannot be read") from None
+    if missing := [name for name in ("platform", "spend", "date_day") if row[name] is None]:
+        raise ValueError(f"{' and '.join(missing)} missing")
+    typed: dict[str, Any] = {name: row.get(name) for name in SPEND_TEXTS}
+    for name, parse in (
+        ("clicks", _count), ("impressions", _count), ("spend", _money), ("date_day", _day), ("synced_at", _utc)
+    ):  # fmt: skip
+        try:
+            typed[name] = parse(row[name]) if row.get(name) else None
+        except (ValueError, ArithmeticError):
+            raise ValueError(f"{name} cannot be read") from None
+    return typed
 
 
 def _count(text: str) -> int:
     number = Decimal(text)  # some exports write 12.0
-    if number != int(number) or not 0 <= number < 2**63:
+    if not 0 <= number < 2**63 or number != int(number):
         raise ValueError
     return int(number)
 
@@ -584,13 +565,23 @@ def _utc(text: str) -> datetime:
 
 def _quoted(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError("The schema has no valid name.", found=repr(name), allowed="letters, digits and underscores")
+        raise UsageError("The schema needs another name.", found=repr(name), allowed="letters, digits and underscores")
     return f'"{name}"'
 
 
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, **values: object) -> list[tuple[Any, ...]]:
-    """Run a statement and fetch all of its result: DuckDB 2.0 refuses the next statement while rows are left."""
-    return con.execute(sql, values).fetchall()
+def _run(
+    con: duckdb.DuckDBPyConnection, sql: str, tessera_delivered: pa.Table | None = None, **values: object
+) -> duckdb.DuckDBPyConnection:
+    """Run a statement, which finds the table by this function's variable (a registered one stays in memory until commit)."""
+    if tessera_delivered is not None:
+        batches = tessera_delivered.to_batches(max_chunksize=ROWS_PER_BATCH)
+        tessera_delivered = pa.Table.from_batches(batches, tessera_delivered.schema)
+    return con.execute(sql, values)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, table: pa.Table | None = None, **values: object) -> list[tuple[Any, ...]]:
+    """Run a statement and fetch its whole result: DuckDB refuses the next statement while rows are left."""
+    return _run(con, sql, table, **values).fetchall()
 
 
 @contextmanager
@@ -599,7 +590,7 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
         con.commit()
-    except BaseException:  # KeyboardInterrupt too
+    except BaseException:  # an interrupt too
         with suppress(duckdb.Error):
             con.rollback()
         raise

@@ -6,13 +6,25 @@
     json_extract_string({{ column }}, '${% for key in path %}."{{ key }}"{% endfor %}')
 {%- endmacro %}
 
-{# The same for one key that is a column's value. #}
-{% macro json_text_of(column, key) -%} {{ adapter.dispatch("json_text_of", "tessera")(column, key) }} {%- endmacro %}
+{% macro postgres__json_text(column, path) -%} (cast({{ column }} as json) #>> array['{{ path | join("', '") }}']) {%- endmacro %}
 
-{% macro default__json_text_of(column, key) -%} json_extract_string({{ column }}, '$."' || {{ key }} || '"') {%- endmacro %}
-
-{% macro postgres__json_text(column, path) -%}
-    (cast({{ column }} as json) #>> array['{{ path | join("', '") }}'])
+{% macro spark__json_text(column, path) -%}
+    get_json_object({{ column }}, '${% for key in path %}["{{ key }}"]{% endfor %}')
 {%- endmacro %}
 
-{% macro postgres__json_text_of(column, key) -%} (cast({{ column }} as json) ->> {{ key }}) {%- endmacro %}
+{# The same for a key that is a column's value, below the keys of `path`. #}
+{% macro json_text_of(column, path, key) -%}
+    {{ adapter.dispatch("json_text_of", "tessera")(column, path, key) }}
+{%- endmacro %}
+
+{% macro default__json_text_of(column, path, key) -%}
+    json_extract_string({{ column }}, '${% for step in path %}."{{ step }}"{% endfor %}."' || {{ key }} || '"')
+{%- endmacro %}
+
+{% macro postgres__json_text_of(column, path, key) -%}
+    (cast({{ column }} as json) #>> array[{% for step in path %}'{{ step }}', {% endfor %}{{ key }}])
+{%- endmacro %}
+
+{% macro spark__json_text_of(column, path, key) -%}
+    get_json_object({{ column }}, concat('${% for step in path %}["{{ step }}"]{% endfor %}["', {{ key }}, '"]'))
+{%- endmacro %}

@@ -30,8 +30,18 @@ with
 
     {% endfor -%}
     records as (
-        {% for sync in config_syncs() -%}
-            select * from {{ sync.name }} {{ "union all" if not loop.last }}
+        {% for sync in config_syncs() -%}select * from {{ sync.name }} {{ "union all" if not loop.last }}
+        {% else -%}
+            select
+                cast(null as {{ dbt.type_string() }}) as sync_id,
+                cast(null as {{ dbt.type_string() }}) as record_key,
+                cast(null as {{ dbt.type_string() }}) as payload,
+                cast(null as {{ dbt.type_string() }}) as purpose,
+                cast(null as {{ dbt.type_string() }}) as consent_state,
+                cast(null as {{ dbt.type_string() }}) as consent_event_id,
+                cast(null as {{ dbt.type_timestamp() }}) as consent_recorded_at,
+                cast(null as boolean) as is_unreachable
+            where 1 = 0
         {% endfor %}
     )
 
@@ -40,7 +50,9 @@ select
     record_key,
     payload,
     {{ text_hash("payload") }} as payload_hash,
-    purpose || ' granted by event ' || consent_event_id as consent_basis,
+    case
+        when consent_state = 'granted' then purpose || ' granted by event ' || consent_event_id
+    end as consent_basis,
     case
         when coalesce(consent_state, 'unknown') <> 'granted'
         then 'consent for ' || purpose || ' is ' || coalesce(consent_state, 'unknown')

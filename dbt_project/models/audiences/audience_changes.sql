@@ -31,7 +31,15 @@ with
         group by audience, profile_id
     ),
 
-    merges as (select profile_id from {{ ref("profile_merges") }}),
+    merges as (select profile_id, canonical_profile_id from {{ ref("profile_merges") }}),
+
+    -- The arm goes along when an id merges; held out under one of several ids is held out.
+    former_arms as (
+        select latest.audience, merges.canonical_profile_id as profile_id, min(latest.arm) as arm
+        from latest
+        inner join merges on latest.profile_id = merges.profile_id
+        group by latest.audience, merges.canonical_profile_id
+    ),
 
     enters as (
         select
@@ -41,10 +49,14 @@ with
             'qualified' as reason,
             listed.definition_hash,
             -- Who was once held out of an audience stays held out of it.
-            coalesce(latest.arm, listed.arm) as arm,
+            coalesce(latest.arm, former_arms.arm, listed.arm) as arm,
             coalesce(latest.change_number, 0) + 1 as change_number
         from listed
         left join latest on listed.audience = latest.audience and listed.profile_id = latest.profile_id
+        left join
+            former_arms
+            on listed.audience = former_arms.audience
+            and listed.profile_id = former_arms.profile_id
         where coalesce(latest.change_type, 'exit') = 'exit'
     ),
 

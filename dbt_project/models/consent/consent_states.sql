@@ -9,11 +9,7 @@ with
     ),
 
     statements as (
-        select
-            events.event_id,
-            resolved.profile_id,
-            {{ json_text("events.context", ["consent", "categoryPreferences"]) }} as preferences,
-            events.occurred_at
+        select events.event_id, resolved.profile_id, events.context, events.occurred_at
         from {{ ref("events") }} as events
         inner join {{ ref("int_events_resolved") }} as resolved on events.event_id = resolved.event_id
         where
@@ -21,20 +17,26 @@ with
             and {{ json_text("events.context", ["consent", "categoryPreferences"]) }} is not null
     ),
 
+    -- Only the latest statements matter: each speaks for every purpose.
+    latest as (select profile_id, max(occurred_at) as occurred_at from statements group by profile_id),
+
     records as (
         select
             statements.event_id,
             statements.profile_id,
             purposes.purpose,
-            coalesce({{ json_text_of("statements.preferences", "purposes.purpose") }}, 'false')
+            coalesce(
+                {{ json_text_of("statements.context", ["consent", "categoryPreferences"], "purposes.purpose") }},
+                'false'
+            )
             = 'true' as is_granted,
             statements.occurred_at
         from statements
+        inner join
+            latest
+            on statements.profile_id = latest.profile_id
+            and statements.occurred_at = latest.occurred_at
         cross join purposes
-    ),
-
-    latest as (
-        select profile_id, purpose, max(occurred_at) as occurred_at from records group by profile_id, purpose
     ),
 
     states as (
@@ -51,11 +53,6 @@ with
             min(records.event_id) as event_id,
             max(records.occurred_at) as recorded_at
         from records
-        inner join
-            latest
-            on records.profile_id = latest.profile_id
-            and records.purpose = latest.purpose
-            and records.occurred_at = latest.occurred_at
         group by records.profile_id, records.purpose
     )
 

@@ -7,14 +7,14 @@ with
             event_id,
             event,
             event_version,
-            {{ json_text("properties", ["order_id"]) }} as order_id,
+            nullif({{ json_text("properties", ["order_id"]) }}, '') as order_id,
             coalesce(
                 {{ json_text("properties", ["revenue"]) }},
                 {{ json_text("properties", ["subtotal"]) }},
                 {{ json_text("properties", ["total"]) }}
             ) as revenue
         from messages
-        where type = 'track' and event in ('Order Completed', 'Order Refunded')
+        where type = 'track' and event in ('Order Completed', 'Order Refunded', 'Order Cancelled')
     ),
 
     unknown_calls as (

@@ -7,6 +7,11 @@ with
                 '{{ sync.name }}' as sync_id,
                 '{{ sync.purpose }}' as purpose
                 {{ "union all" if not loop.last }}
+        {% else -%}
+            select
+                cast(null as {{ dbt.type_string() }}) as sync_id,
+                cast(null as {{ dbt.type_string() }}) as purpose
+            where 1 = 0
         {% endfor %}
     ),
 

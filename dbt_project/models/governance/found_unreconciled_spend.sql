@@ -1,13 +1,16 @@
 -- Reported spend equals spend, to the cent, under every model.
 with
+    models as ({{ attribution_models() }}),
+
     spends as (select coalesce(sum(spend), 0) as spend from {{ ref("stg_ad_reporting__campaign_spends") }}),
 
     reported as (select model, sum(spend) as spend from {{ ref("campaign_returns") }} group by model)
 
 select
-    reported.model,
+    models.model,
     cast(spends.spend as decimal(18, 4)) as spend,
-    cast(reported.spend as decimal(18, 4)) as reported_spend
-from reported
+    cast(coalesce(reported.spend, 0) as decimal(18, 4)) as reported_spend
+from models
 cross join spends
-where reported.spend <> spends.spend
+left join reported on models.model = reported.model
+where coalesce(reported.spend, 0) <> spends.spend

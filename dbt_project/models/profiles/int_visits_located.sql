@@ -22,13 +22,24 @@ select
     event,
     url,
     lower(
-        coalesce({{ url_parameter("url", "utm_source") }}, {{ json_text("context", ["campaign", "source"]) }})
+        coalesce(
+            {{ url_parameter("url", "utm_source") }},
+            nullif({{ json_text("context", ["campaign", "source"]) }}, '')
+        )
     ) as source,
     lower(
-        coalesce({{ url_parameter("url", "utm_medium") }}, {{ json_text("context", ["campaign", "medium"]) }})
+        coalesce(
+            {{ url_parameter("url", "utm_medium") }},
+            nullif({{ json_text("context", ["campaign", "medium"]) }}, '')
+        )
     ) as medium,
     lower(
-        coalesce({{ url_parameter("url", "utm_campaign") }}, {{ json_text("context", ["campaign", "name"]) }})
+        trim(
+            coalesce(
+                {{ url_parameter("url", "utm_campaign") }},
+                nullif({{ json_text("context", ["campaign", "name"]) }}, '')
+            )
+        )
     ) as campaign,
     case
         when url is null

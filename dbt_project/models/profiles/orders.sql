@@ -1,22 +1,7 @@
 -- Revenue is what was sold; refunded is what was given back since. A refund whose sale is unknown keeps a
 -- row of its own, so that no money disappears.
 with
-    events as (
-        select
-            event_id,
-            profile_id,
-            event,
-            {{ json_text("properties", ["order_id"]) }} as order_id,
-            group_id as account_id,
-            {{ json_text("properties", ["currency"]) }} as currency,
-            {{ parse_decimal(
-                "coalesce(" ~ json_text("properties", ["revenue"]) ~ ", "
-                ~ json_text("properties", ["subtotal"]) ~ ", " ~ json_text("properties", ["total"]) ~ ")"
-            ) }} as amount,
-            occurred_at
-        from {{ ref("profile_events") }}
-        where type = 'track' and event in ('Order Completed', 'Order Refunded', 'Order Cancelled')
-    ),
+    events as (select * from {{ ref("int_orders_reported") }}),
 
     numbered as (
         select *, row_number() over (partition by order_id order by occurred_at, event_id) as version_number
@@ -37,7 +22,11 @@ with
             case
                 when max(case when refunds.event = 'Order Cancelled' then 1 else 0 end) = 1
                 then coalesce(max(sales.amount), 0)
-                else sum(abs(coalesce(refunds.amount, sales.amount, 0)))
+                else
+                    greatest(
+                        sum(abs(coalesce(refunds.amount, 0))),
+                        max(case when refunds.amount is null then coalesce(sales.amount, 0) else 0 end)
+                    )
             end as refunded,
             min(refunds.occurred_at) as first_refunded_at,
             max(refunds.occurred_at) as refunded_at

@@ -20,10 +20,12 @@ with
             nullif(anonymous_id, '') as anonymous_id,
             nullif(group_id, '') as group_id,
             coalesce(
-                {{ json_text("traits", ["email"]) }}, {{ json_text("context", ["traits", "email"]) }}
+                nullif({{ json_text("traits", ["email"]) }}, ''),
+                nullif({{ json_text("context", ["traits", "email"]) }}, '')
             ) as email,
             coalesce(
-                {{ json_text("traits", ["phone"]) }}, {{ json_text("context", ["traits", "phone"]) }}
+                nullif({{ json_text("traits", ["phone"]) }}, ''),
+                nullif({{ json_text("context", ["traits", "phone"]) }}, '')
             ) as phone,
             source_id,
             file_id,

@@ -14,7 +14,10 @@ with
     ),
 
     category_counts as (
-        select profile_id, {{ json_text("properties", ["category"]) }} as category, count(*) as view_count
+        select
+            profile_id,
+            nullif({{ json_text("properties", ["category"]) }}, '') as category,
+            count(*) as view_count
         from {{ ref("profile_events") }}
         where profile_id is not null and event = 'Product Viewed'
         group by 1, 2

@@ -14,11 +14,36 @@ with
         {%- endfor %}
     ),
 
+    reports as (select * from {{ ref("int_orders_reported") }}),
+
     orders as (
-        select orders.*, events.received_at
+        select orders.order_id, orders.profile_id, orders.revenue, orders.ordered_at, reports.received_at
         from {{ ref("orders") }} as orders
-        inner join {{ ref("profile_events") }} as events on orders.event_id = events.event_id
+        inner join reports on orders.event_id = reports.event_id
         where orders.profile_id is not null and orders.has_sale and orders.revenue > 0
+    ),
+
+    refunds as (
+        select
+            cutoffs.cutoff_number,
+            orders.order_id,
+            -- A cancellation or a refund without an amount gives everything back; nothing gives back more.
+            least(
+                max(orders.revenue),
+                sum(
+                    case
+                        when reports.event = 'Order Cancelled' or reports.amount is null
+                        then orders.revenue
+                        else abs(reports.amount)
+                    end
+                )
+            ) as refunded
+        from cutoffs
+        inner join
+            reports on reports.occurred_at < cutoffs.cutoff_at and reports.received_at <= cutoffs.cutoff_at
+        inner join orders on reports.order_id = orders.order_id
+        where reports.event in ('Order Refunded', 'Order Cancelled')
+        group by cutoffs.cutoff_number, orders.order_id
     ),
 
     buyers as (
@@ -27,10 +52,7 @@ with
             cutoffs.cutoff_at,
             orders.profile_id,
             count(*) as frequency,
-            sum(
-                orders.revenue
-                - case when orders.refunded_at < cutoffs.cutoff_at then orders.refunded else 0 end
-            ) as monetary,
+            sum(orders.revenue - coalesce(refunds.refunded, 0)) as monetary,
             min(orders.ordered_at) as first_ordered_at,
             max(orders.ordered_at) as last_ordered_at,
             sum(
@@ -42,6 +64,8 @@ with
             ) as recent_orders
         from cutoffs
         inner join orders on orders.ordered_at < cutoffs.cutoff_at and orders.received_at <= cutoffs.cutoff_at
+        left join
+            refunds on cutoffs.cutoff_number = refunds.cutoff_number and orders.order_id = refunds.order_id
         group by cutoffs.cutoff_number, cutoffs.cutoff_at, orders.profile_id
     ),
 

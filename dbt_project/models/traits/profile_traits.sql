@@ -7,21 +7,22 @@ with
     {% set computed_traits = {"order_count": "bigint", "lifetime_revenue": "decimal", "favourite_category": "string"} -%}
     valued as (
         {%- for trait, type in computed_traits.items() %}
+            {{ "union all" if not loop.first }}
             select
                 profile_id,
                 '{{ trait }}' as trait,
                 cast({{ trait }} as {{ dbt.type_string() }}) as value,
                 '{{ type }}' as value_type
             from computed
-            union all
         {%- endfor %}
         {%- for trait, type in var("sql_traits").items() %}
+            union all
             select
                 profile_id,
                 '{{ trait }}' as trait,
                 {{ trait_text("value", type) }} as value,
                 '{{ type }}' as value_type
-            from {{ ref("sql_traits", trait) }} {{ "union all" if not loop.last }}
+            from {{ ref("sql_traits", trait) }}
         {%- endfor %}
     )
 

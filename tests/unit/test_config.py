@@ -1,0 +1,227 @@
+"""The YAML that people write: what is refused, where the message points, and that its text stays data."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import ROOT
+
+from orchestration.lib import config
+from orchestration.lib.errors import UsageError
+
+SHIPPED = ROOT / "dbt_project"
+
+
+@pytest.fixture()
+def project(tmp_path: Path) -> Path:
+    """A folder with the shipped config and the shipped audience models, to change."""
+    shutil.copytree(SHIPPED / "config", tmp_path / "config")
+    shutil.copytree(SHIPPED / "models" / "audiences", tmp_path / "models" / "audiences")
+    return tmp_path
+
+
+def _edit(project: Path, name: str, old: str, new: str) -> Path:
+    file = project / "config" / f"{name}.yml"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return file
+
+
+def _line_of(file: Path, text: str) -> int:
+    return next(number for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1) if text in line)
+
+
+def _compile(project: Path) -> dict[str, Any]:
+    """Compile, then render each macro as dbt does, and return what it returns."""
+    config.compile_macros(project / "config", project / "models", project / "compiled")
+    returned = {}
+    for name in config.FILES:
+
+        def keep(value: Any, name: str = name) -> str:
+            returned[name] = value
+            return ""
+
+        template = (project / "compiled" / f"config_{name}.sql").read_text(encoding="utf-8")
+        environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701
+        environment.from_string(template + f"{{{{ config_{name}() }}}}").render({"return": keep})
+    return returned
+
+
+def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path) -> None:
+    written = {name: yaml.safe_load((project / "config" / f"{name}.yml").read_text(encoding="utf-8")) for name in config.FILES}
+    compiled = _compile(project)
+    assert compiled["identity"] == written["identity"]
+    assert compiled["audiences"] == written["audiences"]["audiences"]
+    assert compiled["syncs"] == written["syncs"]["syncs"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "marker"),
+    [
+        ("identity", "sharing_limit: 10", "sharing_limit: none at all", "sharing_limit:"),
+        ("identity", "sharing_limit: 10", "sharing_limit: 0", "sharing_limit:"),
+        ("identity", "default_region: GB", "default_region: Britain", "default_region:"),
+        ("identity", "[user_id, email, phone, anonymous_id]", "[user_id, emial]", "identifiers:"),
+        ("identity", "[user_id, email, phone, anonymous_id]", "[]", "identifiers:"),
+        ("identity", '- "guest"', "- 17", "- 17"),
+        ("identity", '- "^[0-]*$"', '- "^[0-"', '- "^[0-"'),
+        ("identity", '- "^[0-]*$"', '- "(?=x)"', '- "(?=x)"'),
+        ("identity", '- "^[0-]*$"', "- '^\\d+$'", "- '^\\d+$'"),
+        ("identity", "sharing_limit: 10", "sharing_limit: 10\nsharing_limits: 11", "sharing_limits:"),
+        ("audiences", "holdout_percent: 10", "holdout_percent: 51", "holdout_percent: 51"),
+        ("audiences", "- name: lapsing_customers", "- name: Lapsing customers", "Lapsing customers"),
+        ("audiences", "- name: lapsing_customers", "- name: '{{ 1 }}'", "{{ 1 }}"),
+        ("syncs", "destination: files", "destination: pigeons", "pigeons"),
+        ("syncs", "columns: [email, phone, country]", "columns: []", "columns: []"),
+        ("syncs", "columns: [email, phone, country]", "columns: [email, 'a\" b']", "a\" b"),
+    ],
+)
+def test_a_wrong_value_is_refused_at_its_line(project: Path, name: str, old: str, new: str, marker: str) -> None:
+    file = _edit(project, name, old, new)
+    with pytest.raises(UsageError) as caught:
+        config.read(file)
+    assert caught.value.exit_code == 2
+    assert caught.value.where.startswith(f"{file}:{_line_of(file, marker)} ")
+    assert caught.value.allowed
+    assert caught.value.fix
+
+
+def test_a_missing_key_is_refused_at_the_item_that_lacks_it(project: Path) -> None:
+    file = _edit(project, "syncs", "      purpose: advertising\n", "")
+    with pytest.raises(UsageError) as caught:
+        config.read(file)
+    assert caught.value.where == f"{file}:{_line_of(file, 'name: winback_ads')} (syncs.1.purpose)"
+
+
+def test_a_misspelt_key_is_named_rather_than_the_key_it_leaves_missing(project: Path) -> None:
+    file = _edit(project, "syncs", "purpose: advertising", "purpse: advertising")
+    with pytest.raises(UsageError) as caught:
+        config.read(file)
+    assert caught.value.where == f"{file}:{_line_of(file, 'purpse:')} (syncs.1.purpse)"
+
+
+@pytest.mark.parametrize("broken", ["syncs: [", "syncs:\n  - name: a\n   bad: indent", "syncs:\n\t- name: x", 'a: "open'])
+def test_what_is_no_yaml_is_refused_with_its_line(tmp_path: Path, broken: str) -> None:
+    file = tmp_path / "syncs.yml"
+    file.write_text("# a comment\n" + broken, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        config.read(file)
+    path, _, line = caught.value.where.rpartition(":")
+    assert path == str(file)
+    assert 2 <= int(line) <= 4
+
+
+@pytest.mark.parametrize("content", ["", "# only a comment\n", "- a\n- list\n", "just text\n", "7\n"])
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "identity.yml").write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        config.read(tmp_path / "identity.yml")
+    assert f"{tmp_path / 'identity.yml'}:1" in caught.value.where
+
+
+def test_a_missing_file_is_told_from_a_wrong_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="missing") as caught:
+        config.read(tmp_path / "syncs.yml")
+    assert caught.value.where == str(tmp_path / "syncs.yml")
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "identity.yml").write_bytes("identifiers: [user_id] # für\n".encode("latin-1"))
+    with pytest.raises(UsageError):
+        config.read(tmp_path / "identity.yml")
+
+
+def test_two_syncs_of_one_name_are_refused(project: Path) -> None:
+    file = _edit(project, "syncs", "name: winback_ads", "name: newsletter_vip")
+    with pytest.raises(UsageError, match="same name"):
+        config.read(file)
+
+
+def test_two_audiences_of_one_name_are_refused(project: Path) -> None:
+    file = project / "config" / "audiences.yml"
+    file.write_text(
+        file.read_text(encoding="utf-8") + "\n    - name: lapsing_customers\n      description: Once more.\n", encoding="utf-8"
+    )
+    with pytest.raises(UsageError):
+        config.read_all(project / "config", project / "models")
+
+
+def test_an_audience_without_its_model_and_a_model_without_its_line_are_named(project: Path) -> None:
+    (project / "models/audiences/audience_lapsing_customers.sql").rename(project / "models/audiences/audience_quiet_people.sql")
+    with pytest.raises(UsageError) as caught:
+        config.read_all(project / "config", project / "models")
+    assert "listed without a model: ['lapsing_customers']" in caught.value.found
+    assert "models not listed: ['quiet_people']" in caught.value.found
+    assert "audiences.yml" in caught.value.where
+
+
+def test_a_sync_of_an_unknown_audience_is_refused_with_the_known_ones(project: Path) -> None:
+    _edit(project, "syncs", "audience: lapsing_customers", "audience: nobody")
+    with pytest.raises(UsageError) as caught:
+        config.read_all(project / "config", project / "models")
+    assert caught.value.found == "nobody"
+    assert "lapsing_customers" in caught.value.allowed
+    assert "winback_ads" in caught.value.where
+
+
+HOSTILE = [
+    "{{ 1 / 0 }}",
+    "{% raw %}",
+    "{% endmacro %}",
+    "{# comment #}",
+    "}}{{",
+    "it's",
+    'say "hi"',
+    "both ' and \"",
+    "back\\slash",
+    "\\x7b\\x7b",
+    "ends with \\",
+    "new\nline\tand tab",
+    "größe 🙂",
+    "\u2028",
+    "None",
+    "true",
+    "",
+]
+
+
+def test_text_is_data_and_never_template(project: Path) -> None:
+    file = project / "config" / "identity.yml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content["blocked"]["values"] = HOSTILE
+    content["blocked"]["patterns"] = ["^[{][{].*[}][}]$", "a{2,3}", "\\.", "it's|\"that\""]
+    file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    assert _compile(project)["identity"] == content
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.characters(blacklist_categories=["Cs"]), max_size=30))
+def test_any_text_survives_being_compiled(text: str) -> None:
+    template = f"{{{{ keep({config._literal([{'value': text}])}) }}}}"
+    kept: list[Any] = []
+    jinja2.Environment(autoescape=False).from_string(template).render(keep=lambda value: kept.append(value) or "")  # noqa: S701
+    assert kept == [[{"value": text}]]
+
+
+def test_compiling_again_leaves_unchanged_files_untouched_and_renews_changed_ones(project: Path) -> None:
+    _compile(project)
+    before = {file.name: file.stat().st_mtime_ns for file in (project / "compiled").iterdir()}
+    _compile(project)
+    assert {file.name: file.stat().st_mtime_ns for file in (project / "compiled").iterdir()} == before
+    _edit(project, "identity", "sharing_limit: 10", "sharing_limit: 11")
+    assert _compile(project)["identity"]["sharing_limit"] == 11
+
+
+def test_a_wrong_file_compiles_nothing(project: Path) -> None:
+    _edit(project, "syncs", "destination: files", "destination: pigeons")
+    with pytest.raises(UsageError):
+        config.compile_macros(project / "config", project / "models", project / "compiled")
+    assert not (project / "compiled").exists()
