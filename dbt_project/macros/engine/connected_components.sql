@@ -5,7 +5,7 @@
    every tree has two nodes at least), flattens the trees by pointer doubling and contracts the edges to the roots: the number of
    rounds is logarithmic in the nodes, whatever the diameter, and nothing is random (Shiloach and Vishkin 1982). #}
 {% materialization connected_components, default %}
-    {%- set prefix = this.identifier ~ "__" -%}
+    {%- set prefix = work_prefix() -%}
     {%- set tables = [] -%}
     {%- set rounds = [] -%}
 

@@ -18,3 +18,11 @@
 {% macro postgres__last_by(value, order_by) -%}
     (array_agg({{ value }} order by {{ order_by | join(" desc, ") }} desc) filter (where {{ value }} is not null))[1]
 {%- endmacro %}
+
+{% macro spark__first_by(value, order_by) -%}
+    min_by({{ value }}, struct({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
+{%- endmacro %}
+
+{% macro spark__last_by(value, order_by) -%}
+    max_by({{ value }}, struct({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
+{%- endmacro %}

@@ -2,3 +2,5 @@
 {% macro list_text(column) -%} {{ adapter.dispatch("list_text", "tessera")(column) }} {%- endmacro %}
 
 {% macro default__list_text(column) -%} string_agg(distinct {{ column }}, ',' order by {{ column }}) {%- endmacro %}
+
+{% macro spark__list_text(column) -%} array_join(array_sort(collect_set({{ column }})), ',') {%- endmacro %}

@@ -23,3 +23,17 @@
     {%- do adapter.commit() -%}
     {{ return({"relations": [relation]}) }}
 {%- endmacro %}
+
+{# Spark has no temporary tables and evaluates views anew each time they are read, so a work table is a table of the model's schema. #}
+{% macro spark__work_table(name, sql) -%}
+    {%- do run_query("drop table if exists " ~ name) -%}
+    {%- do run_query("create table " ~ name ~ " using parquet as " ~ sql) -%}
+    {{ return(name) }}
+{%- endmacro %}
+
+{# What the names of a model's work tables begin with. #}
+{% macro work_prefix() -%} {{ return(adapter.dispatch("work_prefix", "tessera")()) }} {%- endmacro %}
+
+{% macro default__work_prefix() -%} {{ return(this.identifier ~ "__") }} {%- endmacro %}
+
+{% macro spark__work_prefix() -%} {{ return(this.schema ~ "." ~ this.identifier ~ "__") }} {%- endmacro %}

@@ -6,7 +6,7 @@
    leader, the younger leader's time ends there, whatever else happens before. So each round ends many leaders at once; the
    component's smallest remaining evidence always ends one, so the loop ends. #}
 {% materialization merge_replay, default %}
-    {%- set prefix = this.identifier ~ "__" -%}
+    {%- set prefix = work_prefix() -%}
     {%- set tables = [work_table(prefix ~ "evidence_0", sql)] -%}
     {%- set ends = [] -%}
 

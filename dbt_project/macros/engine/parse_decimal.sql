@@ -8,3 +8,5 @@
         when {{ column }} ~ '^ *[+-]?([0-9]{1,14}([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})? *$' then cast({{ column }} as decimal(18, 4))
     end
 {%- endmacro %}
+
+{% macro spark__parse_decimal(column) -%} try_cast({{ column }} as decimal(18, 4)) {%- endmacro %}

@@ -18,3 +18,10 @@
             then cast({{ column }} as timestamptz) at time zone 'UTC'
     end
 {%- endmacro %}
+
+{% macro spark__parse_timestamp(column) -%}
+    case
+        when {{ column }} rlike '^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?$'
+            then to_timestamp_ntz(date_format(try_cast(upper({{ column }}) as timestamp_ltz), "yyyy-MM-dd HH:mm:ss.SSSSSS"))
+    end
+{%- endmacro %}

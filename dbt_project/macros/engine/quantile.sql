@@ -7,3 +7,7 @@
 {% macro postgres__quantile(column, fraction) -%}
     percentile_disc({{ fraction }}) within group (order by {{ column }})
 {%- endmacro %}
+
+{% macro spark__quantile(column, fraction) -%}
+    cast(percentile_disc({{ fraction }}) within group (order by {{ column }}) as decimal(18, 4))
+{%- endmacro %}

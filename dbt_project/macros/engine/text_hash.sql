@@ -17,3 +17,9 @@
 {% macro postgres__hash_integer(hash, digits) -%}
     cast(cast('x' || lpad(substr({{ hash }}, 1, {{ digits }}), 16, '0') as bit(64)) as bigint)
 {%- endmacro %}
+
+{% macro spark__text_hash(expression) -%} substr(sha2({{ expression }}, 256), 1, 32) {%- endmacro %}
+
+{% macro spark__hash_integer(hash, digits) -%}
+    cast(conv(substr({{ hash }}, 1, {{ digits }}), 16, 10) as bigint)
+{%- endmacro %}

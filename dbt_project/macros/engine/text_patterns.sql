@@ -16,3 +16,9 @@
 {% macro postgres__extract_group(column, pattern) -%}
     nullif((regexp_match({{ column }}, '{{ pattern | replace("'", "''") }}'))[1], '')
 {%- endmacro %}
+
+{% macro spark__matches(column, pattern) -%} ({{ column }} rlike '{{ pattern | replace("'", "''") }}') {%- endmacro %}
+
+{% macro spark__extract_group(column, pattern) -%}
+    nullif(regexp_extract({{ column }}, '{{ pattern | replace("'", "''") }}', 1), '')
+{%- endmacro %}

@@ -35,3 +35,15 @@
 {% macro postgres__add_seconds(timestamp, seconds) -%} ({{ timestamp }} + {{ seconds }} * interval '1 second') {%- endmacro %}
 
 {% macro postgres__timestamp_text(timestamp) -%} to_char({{ timestamp }}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') {%- endmacro %}
+
+{% macro spark__seconds_between(earlier, later) -%}
+    cast(floor(timestampdiff(microsecond, {{ earlier }}, {{ later }}) / 1000000) as bigint)
+{%- endmacro %}
+
+{% macro spark__add_seconds(timestamp, seconds) -%} timestampadd(second, {{ seconds }}, {{ timestamp }}) {%- endmacro %}
+
+{% macro spark__local_date(timestamp) -%}
+    to_date(convert_timezone('UTC', '{{ var("reporting_time_zone") }}', {{ timestamp }}))
+{%- endmacro %}
+
+{% macro spark__timestamp_text(timestamp) -%} date_format({{ timestamp }}, "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'") {%- endmacro %}
