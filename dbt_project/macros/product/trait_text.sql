@@ -1,7 +1,7 @@
 {# A trait's value as text by its declared type, so that a declared type and the text agree on every engine. #}
 {% macro trait_text(column, type) -%}
     {%- set types = {
-        "string": dbt.type_string(), "bigint": "bigint", "decimal": "decimal(18, 4)", "double": dbt.type_float(),
+        "string": dbt.type_string(), "bigint": "bigint", "decimal": "decimal(18, 4)", "double": type_double(),
         "boolean": "boolean", "date": "date", "timestamp": dbt.type_timestamp(),
     } -%}
     {%- if type not in types -%}

@@ -112,17 +112,17 @@ with
 select
     buyers.profile_id,
     cast(buyers.cutoff_number as bigint) as cutoff_number,
-    cast({{ seconds_between("buyers.last_ordered_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }})
+    cast({{ seconds_between("buyers.last_ordered_at", "buyers.cutoff_at") }} as {{ type_double() }})
     / 86400 as recency_days,
-    cast(buyers.frequency as {{ dbt.type_float() }}) as frequency,
-    cast(buyers.monetary as {{ dbt.type_float() }}) as monetary,
-    cast({{ seconds_between("buyers.first_ordered_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }})
+    cast(buyers.frequency as {{ type_double() }}) as frequency,
+    cast(buyers.monetary as {{ type_double() }}) as monetary,
+    cast({{ seconds_between("buyers.first_ordered_at", "buyers.cutoff_at") }} as {{ type_double() }})
     / 86400 as tenure_days,
-    cast(buyers.recent_orders as {{ dbt.type_float() }}) as orders_90_days,
-    cast({{ seconds_between("visits.last_visited_at", "buyers.cutoff_at") }} as {{ dbt.type_float() }})
+    cast(buyers.recent_orders as {{ type_double() }}) as orders_90_days,
+    cast({{ seconds_between("visits.last_visited_at", "buyers.cutoff_at") }} as {{ type_double() }})
     / 86400 as days_since_visit,
-    cast(coalesce(visits.recent_events, 0) as {{ dbt.type_float() }}) as events_30_days,
-    cast(coalesce(visits.recent_product_views, 0) as {{ dbt.type_float() }}) as product_views_30_days,
+    cast(coalesce(visits.recent_events, 0) as {{ type_double() }}) as events_30_days,
+    cast(coalesce(visits.recent_product_views, 0) as {{ type_double() }}) as product_views_30_days,
     case when buyers.cutoff_number > 0 then repurchases.order_count is not null end as has_bought_again,
     buyers.cutoff_at
 from buyers
