@@ -5,5 +5,8 @@
 
 {# to_json of a struct is the only form Spark has: take the string out of {"v":"…"}. #}
 {% macro spark__json_string(expression) -%}
-    substring(to_json(named_struct('v', {{ expression }})), 6, length(to_json(named_struct('v', {{ expression }}))) - 6)
+    case
+        when {{ expression }} is not null
+            then substring(to_json(named_struct('v', {{ expression }})), 6, length(to_json(named_struct('v', {{ expression }}))) - 6)
+    end
 {%- endmacro %}

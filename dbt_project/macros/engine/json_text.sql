@@ -9,7 +9,7 @@
 {% macro postgres__json_text(column, path) -%} (cast({{ column }} as json) #>> array['{{ path | join("', '") }}']) {%- endmacro %}
 
 {% macro spark__json_text(column, path) -%}
-    get_json_object({{ column }}, '${% for key in path %}["{{ key }}"]{% endfor %}')
+    get_json_object({{ column }}, '$.{{ path | join(".") }}')
 {%- endmacro %}
 
 {# The same for a key that is a column's value, below the keys of `path`. #}
@@ -26,5 +26,5 @@
 {%- endmacro %}
 
 {% macro spark__json_text_of(column, path, key) -%}
-    get_json_object({{ column }}, concat('${% for step in path %}["{{ step }}"]{% endfor %}["', {{ key }}, '"]'))
+    get_json_object({{ column }}, concat("$.{{ path | join('.') }}['", {{ key }}, "']"))
 {%- endmacro %}

@@ -2,3 +2,5 @@
 {% macro type_double() -%} {{ return(adapter.dispatch("type_double", "tessera")()) }} {%- endmacro %}
 
 {% macro default__type_double() -%} {{ return("double") }} {%- endmacro %}
+
+{% macro postgres__type_double() -%} {{ return("double precision") }} {%- endmacro %}
