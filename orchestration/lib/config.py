@@ -7,8 +7,9 @@ found and what is allowed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -41,6 +42,16 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Content = TypeVar("Content", bound=BaseModel)
+
+
+def _unique(content: Content, named: Sequence[Any]) -> Content:
+    names = [item.name for item in named]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"each name occurs once; more than once: {', '.join(repeated)}")
+    return content
+
+
 class Blocked(_Strict):
     values: list[str] = []
     patterns: list[Pattern] = []
@@ -66,6 +77,10 @@ class Audiences(_Strict):
 
     audiences: list[Audience] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Audiences:
+        return _unique(self, self.audiences)
+
 
 class Sync(_Strict):
     name: Name
@@ -82,10 +97,7 @@ class Syncs(_Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Syncs:
-        names = [sync.name for sync in self.syncs]
-        if len(names) != len(set(names)):
-            raise ValueError("two syncs have the same name")
-        return self
+        return _unique(self, self.syncs)
 
 
 FILES: dict[str, tuple[type[BaseModel], str | None]] = {
@@ -104,6 +116,11 @@ def read(file: Path) -> BaseModel:
         return model.model_validate(yaml.safe_load(text) or {})
     except FileNotFoundError:
         raise UsageError("A configuration file is missing.", where=str(file), fix="restore it from git") from None
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise UsageError(
+            "A configuration file is not text in UTF-8.", where=f"{file}:{line}", fix="save the file as UTF-8"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise UsageError(
@@ -113,7 +130,8 @@ def read(file: Path) -> BaseModel:
             fix="correct the line; check indentation and quotes",
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is an unknown key and a missing one: name the one that is written in the file.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         raise UsageError(
             "A configuration file is not valid.",
             where=f"{file}:{_line(node, first['loc'])} ({'.'.join(str(part) for part in first['loc']) or 'the file'})",

@@ -1,4 +1,4 @@
-r"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, ad spend as CSV, each plain or gzip.
+"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, ad spend as CSV, each plain or gzip.
 
 One file is one transaction: its rows, rejected lines, phone numbers and line in the ledger appear together or not at all.
 Nothing is dropped: lines = rows loaded + rows rejected + duplicates, for every file.
@@ -37,7 +37,6 @@ MAX_LINE = 16 << 20  # bytes; a longer line is rejected
 MAX_LINE_HELD = 256 << 20  # bytes; a file without a line end for so long is not NDJSON, and memory must stay bounded
 BLOCK = 16 << 20  # bytes of whole lines parsed at a time
 ROWS_PER_INSERT = 98_304  # less than a row group of DuckDB (122,880): just above it, inserts leave fragments to rewrite
-ROWS_PER_BATCH = 8_192  # DuckDB reads the batches of a table on every core
 BOM = b"\xef\xbb\xbf"
 
 # zstd for what is long or unique: half the bytes and less CPU than the compression that DuckDB would choose.
@@ -259,7 +258,7 @@ def _content(file: BinaryIO) -> Iterator[bytes]:
         return
     member = None
     while part := file.read(1 << 17):
-        while part := part if member else part.lstrip(b"\0"):  # zeros may pad the members
+        while part := (part if member else part.lstrip(b"\0")):  # zeros may pad the members
             member = member or zlib.decompressobj(wbits=31)
             try:
                 yield member.decompress(part)
@@ -368,8 +367,8 @@ _STRUCTURE = json.dumps(dict.fromkeys(CALL_TEXTS.values(), "VARCHAR") | dict.fro
 _COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items())
 _LINES = "(select line_number, line, try(decode(line)) as text from tessera_delivered)"
 _IS_OBJECT = r"regexp_matches(text, '^[ \t]*\{')"
-# DuckDB takes NaN and Infinity for numbers, the JSON of other engines does not. Outside strings they are nothing else.
-# (A case, because both sides of an `and` are evaluated.)
+# DuckDB takes NaN and Infinity for numbers, other engines do not read such JSON. (It also takes nan and inf, which no writer
+# of JSON makes and which cost more to look for.) A case, because both sides of an `and` are evaluated.
 _HAS_NAN = r"""case when contains(text, 'NaN') or contains(text, 'Infinity')
     then regexp_matches(regexp_replace(text, '"(?:[^"\\]|\\.)*"', '', 'g'), 'NaN|Infinity') else false end"""
 # An escaped NUL becomes U+FFFD, for most warehouses cannot store it. (A backslash may itself be escaped.)
@@ -477,7 +476,7 @@ SPEND = pa.schema(
     + [("clicks", pa.int64()), ("impressions", pa.int64()), ("spend", pa.decimal128(18, 4))]
     + [("date_day", pa.date32()), ("synced_at", pa.timestamp("us")), ("line_number", pa.int64())]
 )
-REJECTS = pa.schema([("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())])
+SPEND_REJECTS = pa.schema([("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())])
 
 
 def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, raw: str) -> _Counts:
@@ -495,7 +494,7 @@ def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
             rows.append(_spend_row(line, header) | {"line_number": line_number})
         except ValueError as reason:
             raw_base64 = base64.b64encode(line).decode()
-            rejects.append({"file_id": file_id, "line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
+            rejects.append({"line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
     columns = ", ".join(SPEND.names[:-1])
     # Grouping takes two nulls for equal, as a join does not. Line 0 stands for the rows of earlier files.
     [(stored,)] = _rows(
@@ -507,9 +506,8 @@ def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
         pa.Table.from_pylist(rows, SPEND),
         file_id=file_id,
     )
-    _rows(
-        con, f"insert into {raw}.ingest_rejects by name select * from tessera_delivered", pa.Table.from_pylist(rejects, REJECTS)
-    )
+    insert = f"insert into {raw}.ingest_rejects by name select *, $file_id as file_id from tessera_delivered"
+    _rows(con, insert, pa.Table.from_pylist(rejects, SPEND_REJECTS), file_id=file_id)
     return _Counts(stored, len(rejects), len(rows) - stored)
 
 
@@ -572,10 +570,7 @@ def _quoted(name: str) -> str:
 def _run(
     con: duckdb.DuckDBPyConnection, sql: str, tessera_delivered: pa.Table | None = None, **values: object
 ) -> duckdb.DuckDBPyConnection:
-    """Run a statement, which finds the table by this function's variable (a registered one stays in memory until commit)."""
-    if tessera_delivered is not None:
-        batches = tessera_delivered.to_batches(max_chunksize=ROWS_PER_BATCH)
-        tessera_delivered = pa.Table.from_batches(batches, tessera_delivered.schema)
+    """Run a statement. DuckDB finds the table by the parameter's name; a registered one would stay in memory until commit."""
     return con.execute(sql, values)
 
 

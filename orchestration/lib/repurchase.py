@@ -174,7 +174,11 @@ def _train(observed: pd.DataFrame, as_of: str) -> tuple[ModelCard, pd.DataFrame,
     algorithm = richer if lower > 0 else baseline
     features, model = candidates[algorithm]
 
-    data_hash = hashlib.sha256(pd.util.hash_pandas_object(observed[["profile_id", *FEATURES]], index=False).to_numpy().tobytes())
+    data_hash = hashlib.sha256(
+        pd.util.hash_pandas_object(observed[["profile_id", "cutoff_number", *FEATURES, "has_bought_again"]], index=False)
+        .to_numpy()
+        .tobytes()
+    )
     top = np.argsort(-predicted[algorithm], kind="stable")[: max(1, len(test) // 10)]
     card = ModelCard(
         TARGET,

@@ -15,15 +15,15 @@ def parse_as_of(text: str) -> str:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if moment.tzinfo:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         raise UsageError(
             "TESSERA_AS_OF is not a time.",
             found=repr(text),
             allowed="ISO 8601, such as 2011-12-10 or 2011-12-10T12:00:00Z",
             fix="correct it, or unset it to mean now",
         ) from None
-    if moment.tzinfo:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.replace(microsecond=0).isoformat()
 
 

@@ -65,6 +65,7 @@ def connect(file: Path, *, attempts: int = 10, read_only: bool = False) -> Itera
             time.sleep(0.2 * 1.5**attempt)
     try:
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
         yield connection
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-select profile_id, sum(revenue - refunded) / count(*) as value
+select profile_id, {{ decimal_ratio("sum(revenue - refunded)", "count(*)") }} as value
 from {{ ref("tessera", "orders") }}
 where profile_id is not null and revenue - refunded > 0
 group by profile_id

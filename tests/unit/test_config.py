@@ -141,7 +141,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 def test_two_syncs_of_one_name_are_refused(project: Path) -> None:
     file = _edit(project, "syncs", "name: winback_ads", "name: newsletter_vip")
-    with pytest.raises(UsageError, match="same name"):
+    with pytest.raises(UsageError, match="each name occurs once"):
         config.read(file)
 
 

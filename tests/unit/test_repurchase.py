@@ -218,13 +218,13 @@ def test_a_model_that_learnt_from_other_answers_is_another_version(
 
 
 def test_a_repeated_run_replaces_its_rows_and_no_others(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    _run(warehouse, tmp_path, _shop(people=300), as_of="2025-12-31T00:00:00")
-    _run(warehouse, tmp_path, _shop(people=300))
-    _run(warehouse, tmp_path, _shop(people=250))
+    _run(warehouse, tmp_path, _shop(people=350), as_of="2025-12-31T00:00:00")
+    _run(warehouse, tmp_path, _shop(people=400))
+    _run(warehouse, tmp_path, _shop(people=350))
     counts: list[Any] = warehouse.execute(
         "select as_of::varchar, count(*) from predictions.model_scores group by 1 order by 1"
     ).fetchall()
-    assert counts == [("2025-12-31 00:00:00", 300), ("2026-01-01 00:00:00", 250)]
+    assert counts == [("2025-12-31 00:00:00", 350), ("2026-01-01 00:00:00", 350)]
     assert warehouse.execute("select count(*) from predictions.model_runs").fetchall() == [(2,)]
 
 

@@ -54,6 +54,6 @@ select
     cast(spend as decimal(18, 4)) as spend,
     cast(conversions as decimal(18, 9)) as conversions,
     cast(revenue as decimal(18, 4)) as revenue,
-    cast(case when conversions > 0 then spend / conversions end as decimal(18, 4)) as cpa,
-    cast(case when spend > 0 then revenue / spend end as decimal(18, 4)) as roas
+    {{ decimal_ratio("spend", "conversions") }} as cpa,
+    {{ decimal_ratio("revenue", "spend") }} as roas
 from joined
