@@ -214,7 +214,7 @@ def macros_are_used(project: Project) -> list[str]:
     )
     own = [macro for macro in project.manifest["macros"].values() if macro["package_name"] == "tessera"]
     names = {
-        macro["name"] for macro in own if not re.match(r"(default__|test_|materialization_|config_|generate_)", macro["name"])
+        macro["name"] for macro in own if not re.match(r"([a-z]+__|test_|materialization_|config_|generate_)", macro["name"])
     }
     return [f"the macro {name} is never called" for name in sorted(names) if len(re.findall(rf"\b{name}\b", text)) < 2]
 

@@ -14,7 +14,7 @@
     {%- do tables.append(work_table(prefix ~ "loops",
         "select distinct node_a as node from (" ~ sql ~ ") as edges where node_a = node_b")) -%}
 
-    {%- set state = namespace(edges=scalar("select count(*) from " ~ prefix ~ "edges_0"), moving=true) -%}
+    {%- set state = namespace(edges=scalar("select count(*) from " ~ prefix ~ "edges_0"), moving=false) -%}
     {%- for round in range(64) if state.edges > 0 -%}
         {%- set edges = prefix ~ "edges_" ~ round -%}
         {%- set hooks = prefix ~ "hooks" -%}
@@ -55,6 +55,10 @@
         {%- set state.edges = scalar("select count(*) from " ~ prefix ~ "edges_" ~ (round + 1)) -%}
         {%- do rounds.append(roots) -%}
     {%- endfor -%}
+
+    {%- if state.edges > 0 or state.moving -%}
+        {{ exceptions.raise_compiler_error("The components of " ~ this ~ " were not found in " ~ (rounds | length) ~ " rounds; please report this graph.") }}
+    {%- endif -%}
 
     {#- Back from the last contraction to the first: a root of one round is a node of the next. -#}
     {%- set components = namespace(sql="select node, parent as component from " ~ rounds[-1] if rounds

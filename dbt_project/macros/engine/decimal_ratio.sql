@@ -10,8 +10,8 @@
 {%- endmacro %}
 
 {% macro duckdb__decimal_ratio(numerator, denominator) -%}
-    {%- set n -%} cast(cast({{ numerator }} as decimal(18, 4)) * 10000 as hugeint) {%- endset -%}
-    {%- set d -%} cast(cast(nullif({{ denominator }}, 0) as decimal(18, 9)) * 1000000000 as hugeint) {%- endset -%}
+    {%- set n -%} cast(cast({{ numerator }} as decimal(28, 4)) * 10000 as hugeint) {%- endset -%}
+    {%- set d -%} cast(cast(nullif({{ denominator }}, 0) as decimal(28, 9)) * 1000000000 as hugeint) {%- endset -%}
     cast(
         sign({{ n }}) * sign({{ d }})
         * cast((2000000000 * abs({{ n }}) + abs({{ d }})) // (2 * abs({{ d }})) as decimal(18, 0))

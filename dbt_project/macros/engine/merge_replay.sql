@@ -11,7 +11,7 @@
     {%- set ends = [] -%}
 
     {%- set state = namespace(evidence=scalar("select count(*) from " ~ prefix ~ "evidence_0")) -%}
-    {%- for round in range(100000) if state.evidence > 0 -%}
+    {%- for round in range(10000) if state.evidence > 0 -%}
         {%- set evidence = prefix ~ "evidence_" ~ (round % 2) -%}
         {%- set ended = prefix ~ "ended_" ~ round -%}
         {%- do tables.append(work_table(prefix ~ "nearest",
@@ -47,6 +47,13 @@
             ~ "where a <> b group by component, least(a, b), greatest(a, b)")) -%}
         {%- set state.evidence = scalar("select count(*) from " ~ prefix ~ "evidence_" ~ ((round + 1) % 2)) -%}
     {%- endfor -%}
+
+    {%- if state.evidence > 0 -%}
+        {{ exceptions.raise_compiler_error(
+            "The replay of merges did not end in " ~ (ends | length) ~ " rounds.\n  where: " ~ this ~ "\n  found: " ~ state.evidence
+            ~ " pieces of evidence left\n  to do: look for an identifier shared by very many profiles (identity.identity_links) and block it"
+        ) }}
+    {%- endif -%}
 
     {%- set result = replace_table(
         "select component, seniority, evidence_number from (select cast(null as bigint) as component, cast(null as bigint) as seniority, "

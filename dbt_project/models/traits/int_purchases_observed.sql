@@ -23,50 +23,70 @@ with
         where orders.profile_id is not null and orders.has_sale and orders.revenue > 0
     ),
 
-    refunds as (
+    -- An order is the first version of it that had been received by the cutoff: a version told later may be
+    -- dated earlier.
+    versions as (
         select
             cutoffs.cutoff_number,
-            orders.order_id,
+            cutoffs.cutoff_at,
+            reports.order_id,
+            reports.profile_id,
+            reports.amount as revenue,
+            reports.occurred_at as ordered_at,
+            row_number() over (
+                partition by cutoffs.cutoff_number, reports.order_id
+                order by reports.occurred_at, reports.event_id
+            ) as version_number
+        from cutoffs
+        inner join
+            reports on reports.occurred_at < cutoffs.cutoff_at and reports.received_at <= cutoffs.cutoff_at
+        where reports.event = 'Order Completed'
+    ),
+
+    sales as (select * from versions where version_number = 1 and profile_id is not null and revenue > 0),
+
+    refunds as (
+        select
+            sales.cutoff_number,
+            sales.order_id,
             -- A cancellation or a refund without an amount gives everything back; nothing gives back more.
             least(
-                max(orders.revenue),
+                max(sales.revenue),
                 sum(
                     case
                         when reports.event = 'Order Cancelled' or reports.amount is null
-                        then orders.revenue
+                        then sales.revenue
                         else abs(reports.amount)
                     end
                 )
             ) as refunded
-        from cutoffs
+        from sales
         inner join
-            reports on reports.occurred_at < cutoffs.cutoff_at and reports.received_at <= cutoffs.cutoff_at
-        inner join orders on reports.order_id = orders.order_id
+            reports
+            on sales.order_id = reports.order_id
+            and reports.occurred_at < sales.cutoff_at
+            and reports.received_at <= sales.cutoff_at
         where reports.event in ('Order Refunded', 'Order Cancelled')
-        group by cutoffs.cutoff_number, orders.order_id
+        group by sales.cutoff_number, sales.order_id
     ),
 
     buyers as (
         select
-            cutoffs.cutoff_number,
-            cutoffs.cutoff_at,
-            orders.profile_id,
+            sales.cutoff_number,
+            sales.cutoff_at,
+            sales.profile_id,
             count(*) as frequency,
-            sum(orders.revenue - coalesce(refunds.refunded, 0)) as monetary,
-            min(orders.ordered_at) as first_ordered_at,
-            max(orders.ordered_at) as last_ordered_at,
+            sum(sales.revenue - coalesce(refunds.refunded, 0)) as monetary,
+            min(sales.ordered_at) as first_ordered_at,
+            max(sales.ordered_at) as last_ordered_at,
             sum(
                 case
-                    when orders.ordered_at >= {{ add_seconds("cutoffs.cutoff_at", -90 * 86400) }}
-                    then 1
-                    else 0
+                    when sales.ordered_at >= {{ add_seconds("sales.cutoff_at", -90 * 86400) }} then 1 else 0
                 end
             ) as recent_orders
-        from cutoffs
-        inner join orders on orders.ordered_at < cutoffs.cutoff_at and orders.received_at <= cutoffs.cutoff_at
-        left join
-            refunds on cutoffs.cutoff_number = refunds.cutoff_number and orders.order_id = refunds.order_id
-        group by cutoffs.cutoff_number, cutoffs.cutoff_at, orders.profile_id
+        from sales
+        left join refunds on sales.cutoff_number = refunds.cutoff_number and sales.order_id = refunds.order_id
+        group by sales.cutoff_number, sales.cutoff_at, sales.profile_id
     ),
 
     visits as (
