@@ -49,9 +49,11 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Generate the demo shop, run everything as of its last day, and say what came out."""
+    from orchestration import project
     from orchestration.lib import demo_shop
     from orchestration.lib.progress import step
 
+    project.require_embedded()
     if others := _other_sources({"shop_web", "shop_backend", "tables", "ad_spend"}):
         raise UsageError(
             "This home holds other data; the demo shop would mix with it.",
@@ -96,6 +98,7 @@ def load(
     from orchestration.lib import config, lock, warehouse
     from orchestration.lib.load import load_files
 
+    project.require_embedded()
     identity: Any = config.read(paths.CONFIG / "identity.yml")
     with lock.writer(paths.home(), "load"), warehouse.connect(paths.warehouse_file()) as connection:
         warehouse.ensure_tables(connection, space=paths.space(), salt=project.salt())
@@ -207,6 +210,7 @@ def _run_job() -> None:
     from orchestration import project
     from orchestration.lib import lock
 
+    project.require_embedded()
     with lock.writer(paths.home(), "run"):
         os.environ["TESSERA_AS_OF"] = project.as_of()
         os.environ.update(_dagster_environment())

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from orchestration import paths
 from orchestration.lib import config, runs, warehouse
-from orchestration.lib.errors import TesseraError
+from orchestration.lib.errors import TesseraError, UsageError
 
 DBT = Path(sys.executable).parent / "dbt"
 DEFAULT_SALT = "tessera"
+EMBEDDED = "duckdb"
 
 
 def as_of() -> str:
@@ -47,6 +48,18 @@ def environment(as_of: str | None = None) -> dict[str, str]:
     return values | ({"TESSERA_AS_OF": as_of} if as_of else {})
 
 
+def require_embedded() -> None:
+    """Raise UsageError on another engine than DuckDB: there the models build, but Python does not read and write tables yet."""
+    if paths.target() != EMBEDDED:
+        raise UsageError(
+            "This command works on the embedded engine only so far.",
+            where="TESSERA_TARGET",
+            found=paths.target(),
+            allowed=EMBEDDED,
+            fix="unset TESSERA_TARGET; on other engines `tessera dbt build` builds and tests the models over tables that lie there",
+        )
+
+
 def dbt(*arguments: str, as_of: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
     """Run one dbt command. With `capture`, its output is returned instead of shown."""
     return subprocess.run(
@@ -65,8 +78,9 @@ def prepare() -> Path:
     Does nothing twice: the manifest is parsed again only when a file of the project changed.
     """
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS)
-    with warehouse.connect(paths.warehouse_file()) as connection:
-        warehouse.ensure_tables(connection, space=paths.space(), salt=salt())
+    if paths.target() == EMBEDDED:
+        with warehouse.connect(paths.warehouse_file()) as connection:
+            warehouse.ensure_tables(connection, space=paths.space(), salt=salt())
     manifest, stamp = paths.dbt_target() / "manifest.json", paths.dbt_target() / "prepared.json"
     state = {"files": _project_state(), **environment()}
     if manifest.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == state:
