@@ -8,8 +8,8 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,15 +19,6 @@ import pytest
 # What Python writes, and so must lie in an engine before its models run.
 PYTHON_SCHEMAS = ("raw", "ledger")
 PYTHON_TABLES = ("model_runs", "model_scores")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """An engine as `tessera dbt` reaches it: variables, and the tables read back by name."""
-
-    name: str
-    variables: dict[str, str]
-    read: object
 
 
 def python_tables(warehouse: Path) -> Iterator[tuple[str, str, pa.Table]]:
@@ -40,7 +31,7 @@ def python_tables(warehouse: Path) -> Iterator[tuple[str, str, pa.Table]]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def postgres_server() -> Iterator[dict[str, str]]:
     """A PostgreSQL server of our own on a free port of this machine; yields the variables that reach it."""
     folders = [*os.environ["PATH"].split(os.pathsep), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
     initdb = shutil.which("initdb", path=os.pathsep.join(folders))
@@ -51,13 +42,16 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
     owner = None
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         owner = next((user.pw_name for user in pwd.getpwall() if user.pw_name == "postgres"), "nobody")
-    folder = tmp_path_factory.mktemp("postgres")
-    folder.chmod(0o777)
-    for parent in list(folder.parents)[:2]:
-        parent.chmod(parent.stat().st_mode | 0o055)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
+    with tempfile.TemporaryDirectory(prefix="tessera-postgres-") as name:
+        yield from _serve(Path(name), initdb, owner, port)
+
+
+def _serve(folder: Path, initdb: str, owner: str | None, port: str) -> Iterator[dict[str, str]]:
+    if owner:
+        shutil.chown(folder, owner)
     data = str(folder / "data")
 
     def run(*command: str) -> None:

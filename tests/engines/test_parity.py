@@ -41,11 +41,15 @@ def rows(found: list[tuple[Any, ...]]) -> list[str]:
 def public_models(demo_home: Path) -> list[tuple[str, str]]:
     """The public tables and findings: (schema, name)."""
     nodes = json.loads((demo_home / "dbt" / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
-    return sorted((node["fqn"][1], node["name"]) for node in nodes if node.get("access") == "public" and node["package_name"] == "tessera")
+    return sorted(
+        (node["fqn"][1], node["name"]) for node in nodes if node.get("access") == "public" and node["package_name"] == "tessera"
+    )
 
 
 @pytest.fixture(scope="session")
-def duckdb_tables(demo_home: Path, public_models: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tables]:
+def duckdb_tables(
+    demo_home: Path, public_models: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Tables]:
     """The reference: the demo shop's build database, built once more in a home of its own."""
     home = tmp_path_factory.mktemp("reference") / "home"
     home.mkdir()
@@ -53,7 +57,10 @@ def duckdb_tables(demo_home: Path, public_models: list[tuple[str, str]], tmp_pat
     tessera(home, "dbt", "build", "--quiet", "--exclude-resource-type", "unit_test", as_of=AS_OF)
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        tables = {f"{schema}.{name}": rows(connection.execute(f"select * from {schema}.{name}").fetchall()) for schema, name in public_models}
+        tables = {
+            f"{schema}.{name}": rows(connection.execute(f"select * from {schema}.{name}").fetchall())
+            for schema, name in public_models
+        }
     return home / "warehouse.duckdb", tables
 
 
@@ -76,7 +83,10 @@ def test_postgres_builds_the_same_tables_as_duckdb(
     warehouse, reference = duckdb_tables
     server = postgres_server
     connection = psycopg2.connect(
-        host=server["TESSERA_POSTGRES_HOST"], port=server["TESSERA_POSTGRES_PORT"], user=server["TESSERA_POSTGRES_USER"], dbname="postgres"
+        host=server["TESSERA_POSTGRES_HOST"],
+        port=server["TESSERA_POSTGRES_PORT"],
+        user=server["TESSERA_POSTGRES_USER"],
+        dbname="postgres",
     )
     with connection, connection.cursor() as cursor:
         for schema, table, content in python_tables(warehouse):
@@ -84,7 +94,9 @@ def test_postgres_builds_the_same_tables_as_duckdb(
             cursor.execute(f'create schema if not exists "{schema}"')
             cursor.execute(f'create table "{schema}"."{table}" ({columns})')
             lines = io.StringIO()
-            csv.writer(lines).writerows([["\\N" if value is None else value for value in row.values()] for row in content.to_pylist()])
+            csv.writer(lines).writerows(
+                [["\\N" if value is None else value for value in row.values()] for row in content.to_pylist()]
+            )
             lines.seek(0)
             cursor.copy_expert(f'copy "{schema}"."{table}" from stdin with (format csv, null \'\\N\')', lines)
     tessera(tmp_path / "home", "dbt", "build", "--quiet", "--exclude-resource-type", "unit_test", as_of=AS_OF, **server)
@@ -134,10 +146,14 @@ def test_spark_builds_the_same_tables_as_duckdb(
     shipped.mkdir()
     for schema, table, content in python_tables(warehouse):
         pyarrow.parquet.write_table(content, shipped / f"{schema}.{table}.parquet")
-    subprocess.run([sys.executable, "-c", SPARK_SHIP, str(shipped), str(spark_home)], check=True, capture_output=True, env=os.environ)
+    subprocess.run(
+        [sys.executable, "-c", SPARK_SHIP, str(shipped), str(spark_home)], check=True, capture_output=True, env=os.environ
+    )
     variables = {"TESSERA_TARGET": "spark", "TESSERA_SPARK_WAREHOUSE": str(spark_home)}
     # Views have no files to read back, and data tests on Spark cost minutes: tables are compared instead.
-    tessera(tmp_path / "home", "dbt", "build", "--quiet", "--exclude-resource-type", "unit_test", "test", as_of=AS_OF, **variables)
+    tessera(
+        tmp_path / "home", "dbt", "build", "--quiet", "--exclude-resource-type", "unit_test", "test", as_of=AS_OF, **variables
+    )
     compared: Tables = {}
     with duckdb.connect() as connection, duckdb.connect(str(warehouse), read_only=True) as own:
         for schema, name in public_models:
