@@ -2,17 +2,25 @@
 with
     files as (select * from {{ source("raw", "ingest_files") }}),
 
+    stored_events as (
+        select file_id, count(*) as row_count from {{ source("raw", "events") }} group by file_id
+    ),
+
+    stored_spend as (
+        select file_id, count(*) as row_count from {{ source("raw", "ad_spend") }} group by file_id
+    ),
+
+    -- Of calls the duplicates are stored as well; a row of a spend report that was delivered before is not.
     stored as (
-        select file_id, count(*) as rows_stored
-        from
-            (
-                select file_id
-                from {{ source("raw", "events") }}
-                union all
-                select file_id
-                from {{ source("raw", "ad_spend") }}
-            ) as stored_rows
-        group by file_id
+        select
+            files.file_id,
+            coalesce(stored_events.row_count, stored_spend.row_count, 0) as rows_stored,
+            files.rows_loaded + case
+                when stored_events.file_id is not null then files.rows_duplicate else 0
+            end as rows_expected
+        from files
+        left join stored_events on files.file_id = stored_events.file_id
+        left join stored_spend on files.file_id = stored_spend.file_id
     ),
 
     rejected as (
@@ -26,11 +34,11 @@ select
     files.rows_loaded,
     files.rows_rejected,
     files.rows_duplicate,
-    coalesce(stored.rows_stored, 0) as rows_stored
+    stored.rows_stored
 from files
-left join stored on files.file_id = stored.file_id
+inner join stored on files.file_id = stored.file_id
 left join rejected on files.file_id = rejected.file_id
 where
     files.lines <> files.rows_loaded + files.rows_rejected + files.rows_duplicate
     or coalesce(rejected.rows_rejected, 0) <> files.rows_rejected
-    or coalesce(stored.rows_stored, 0) <> files.rows_loaded + files.rows_duplicate
+    or stored.rows_stored <> stored.rows_expected
