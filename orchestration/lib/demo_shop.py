@@ -689,9 +689,7 @@ class ShopSummary:
     files: int
 
 
-def generate(
-    folder: Path, truth: Path, *, events: int = 40_000, seed: int = 7, files: int | None = None
-) -> ShopSummary:
+def generate(folder: Path, truth: Path, *, events: int = 40_000, seed: int = 7, files: int | None = None) -> ShopSummary:
     """Write the shop's landing files into `folder` and who is who into `truth`, replacing an earlier shop there.
 
     `events` is the number of lines in all (met to 1 %), `files` the number of day ranges that each source is cut into.

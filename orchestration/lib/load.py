@@ -35,21 +35,21 @@ from orchestration.lib.errors import TesseraError, UsageError
 
 MAX_LINE = 16 << 20  # bytes; a longer line is rejected
 MAX_LINE_HELD = 256 << 20  # bytes; a file without a line end for so long is not NDJSON, and memory must stay bounded
-BLOCK = 16 << 20  # bytes of whole lines parsed at a time
+BLOCK = 32 << 20  # bytes of whole lines parsed at a time
 ROWS_PER_INSERT = 98_304  # less than a row group of DuckDB (122,880): just above it, inserts leave fragments to rewrite
 BOM = b"\xef\xbb\xbf"
 
-# zstd for what is long or unique: half the bytes and less CPU than the compression that DuckDB would choose.
+# zstd for long texts: half the bytes and less CPU than the compression that DuckDB would choose. None for hashes: none helps.
 RAW_TABLES: dict[str, str] = {
     # One readable delivered line, duplicates included. Times stay the text that was delivered: staging types them.
     "events": """
-        message_id varchar using compression zstd, type varchar, event varchar,
+        message_id varchar using compression uncompressed, type varchar, event varchar,
         user_id varchar, anonymous_id varchar, group_id varchar,
         timestamp varchar using compression zstd, original_timestamp varchar using compression zstd,
         sent_at varchar using compression zstd, received_at varchar using compression zstd,
         context varchar using compression zstd, properties varchar using compression zstd,
         traits varchar using compression zstd, integrations varchar, previous_id varchar, name varchar,
-        source_id varchar, file_id varchar, line_number bigint, line_hash varchar using compression zstd""",
+        source_id varchar, file_id varchar, line_number bigint, line_hash varchar using compression uncompressed""",
     # One landed file, known by the sha256 of its bytes as delivered.
     "ingest_files": """
         file_id varchar, path varchar, source_id varchar, bytes bigint, sha256 varchar,
@@ -320,6 +320,23 @@ def _views(text: bytes, starts: np.ndarray, sizes: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(pa.binary_view(), len(starts), [None, pa.py_buffer(views), pa.py_buffer(text)])
 
 
+def _are_utf8(text: bytes, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return for each line whether it is UTF-8; looked at one by one only if not all are."""
+
+    def is_utf8(line: bytes) -> bool:
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    try:
+        _views(text, starts, sizes).view(pa.string_view()).validate(full=True)
+    except pa.ArrowInvalid:
+        return np.array([is_utf8(text[start : start + size]) for start, size in zip(starts, sizes, strict=True)])
+    return np.ones(len(starts), bool)
+
+
 OTHER_KINDS = {
     b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip archive or a spreadsheet", b"\x1f\x8b": "gzip within gzip",
     b"%PDF": "a PDF", b"SQLite format 3": "an SQLite database", b"ORC": "an ORC file", b"Obj\x01": "an Avro file",
@@ -365,40 +382,40 @@ CALL_OBJECTS = {"context": "context", "properties": "properties", "traits": "tra
 
 _STRUCTURE = json.dumps(dict.fromkeys(CALL_TEXTS.values(), "VARCHAR") | dict.fromkeys(CALL_OBJECTS.values(), "JSON"))
 _COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items())
-_LINES = "(select line_number, line, try(decode(line)) as text from tessera_delivered)"
-_IS_OBJECT = r"regexp_matches(text, '^[ \t]*\{')"
+_IS_OBJECT = r"regexp_matches(line, '^[ \t]*\{')"
 # DuckDB takes NaN and Infinity for numbers, other engines do not read such JSON. (It also takes nan and inf, which no writer
 # of JSON makes and which cost more to look for.) A case, because both sides of an `and` are evaluated.
-_HAS_NAN = r"""case when contains(text, 'NaN') or contains(text, 'Infinity')
-    then regexp_matches(regexp_replace(text, '"(?:[^"\\]|\\.)*"', '', 'g'), 'NaN|Infinity') else false end"""
+_HAS_NAN = r"""case when contains(line, 'NaN') or contains(line, 'Infinity')
+    then regexp_matches(regexp_replace(line, '"(?:[^"\\]|\\.)*"', '', 'g'), 'NaN|Infinity') else false end"""
 # An escaped NUL becomes U+FFFD, for most warehouses cannot store it. (A backslash may itself be escaped.)
-_TEXT = r"""case when contains(text, '\u0000')
-    then regexp_replace(text, '((?:^|[^\\])(?:\\\\)*)(?:\\u0000)+', '\1\\ufffd', 'g') else text end"""
+_TEXT = r"""case when contains(line, '\u0000')
+    then regexp_replace(line, '((?:^|[^\\])(?:\\\\)*)(?:\\u0000)+', '\1\\ufffd', 'g') else line end"""
 # Asked before parsing: one failure within `try` would make DuckDB parse 2,048 lines one by one.
-_IS_READABLE = f"octet_length(line) <= {MAX_LINE} and {_IS_OBJECT} and not {_HAS_NAN} and json_valid(text)"
+_IS_READABLE = f"strlen(line) <= {MAX_LINE} and {_IS_OBJECT} and not {_HAS_NAN} and json_valid(line)"
 _CALLS = f"""
     select * replace (coalesce(nullif(message_id, ''), line_hash) as message_id)
     from (
         select {_COLUMNS}, $source as source_id, $file_id as file_id, line_number, md5(line) as line_hash
-        from (select line_number, line, from_json({_TEXT}, '{_STRUCTURE}') as call from {_LINES} where {_IS_READABLE})
+        from (select line_number, line, from_json({_TEXT}, '{_STRUCTURE}') as call from tessera_delivered where {_IS_READABLE})
     )
     returning line_number,
         case when contains(traits, '"phone"') then traits ->> '$.phone' end as phone,
         case when contains(context, '"phone"') then context ->> '$.traits.phone' end as context_phone"""
 _REJECTS = rf"""
-    select $file_id as file_id, line_number, to_base64(line) as raw_base64,
+    select $file_id as file_id, line_number, to_base64(bytes) as raw_base64,
         case
-            when octet_length(line) > {MAX_LINE} then 'longer than {MAX_LINE >> 20} MiB'
-            when text is null then 'not UTF-8'
-            when contains(text, chr(0)) then 'has a NUL byte'
-            when json_valid(text) and not {_IS_OBJECT} then 'JSON, but not an object'
-            when json_valid(text) then 'has NaN or Infinity, which JSON does not know'
-            when json_valid(regexp_replace(text, '\\u[dD][89a-fA-F][0-9a-fA-F]{{2}}', '.', 'g'))
+            when octet_length(bytes) > {MAX_LINE} then 'longer than {MAX_LINE >> 20} MiB'
+            when line is null then 'not UTF-8'
+            when contains(line, chr(0)) then 'has a NUL byte'
+            when json_valid(line) and not {_IS_OBJECT} then 'JSON, but not an object'
+            when json_valid(line) then 'has NaN or Infinity, which JSON does not know'
+            when json_valid(regexp_replace(line, '\\u[dD][89a-fA-F][0-9a-fA-F]{{2}}', '.', 'g'))
                 then 'has half of a surrogate pair (\ud800 to \udfff)'
             when line_number = $unended then 'not JSON: the file ends within this line'
             else 'not JSON'
         end as reason
-    from {_LINES} where not coalesce(regexp_full_match(text, '\s*'), false)"""
+    from (select line_number, line as bytes, try(decode(line)) as line from tessera_delivered)
+    where not coalesce(regexp_full_match(line, '\s*'), false)"""
 
 
 def _load_calls(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, region: str, raw: str) -> _Counts:
@@ -411,21 +428,22 @@ def _load_calls(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
         head = head or text[begin : begin + 4096].lstrip()
         tail = text[max(end - 4096, 0) : end].rstrip()[-1:] or tail
         starts, sizes = _spans(text, begin, end)
-        numbers = np.arange(line_number, line_number + len(starts))
-        line_number += len(starts)
-        unended = None if text[end - 1 : end] == b"\n" else line_number - 1
+        are_utf8 = _are_utf8(text, starts, sizes)
+        unended = None if text[end - 1 : end] == b"\n" else line_number + len(starts) - 1
         for first in range(0, len(starts), ROWS_PER_INSERT):
-            some = slice(first, first + ROWS_PER_INSERT)
-            lines = pa.table({"line_number": numbers[some], "line": _views(text, starts[some], sizes[some])})
-            insert = f"insert into {raw}.events by name {_CALLS}"
-            new = _run(con, insert, lines, file_id=file_id, source=source).fetchnumpy()
+            some = np.arange(first, min(first + ROWS_PER_INSERT, len(starts)))
+            likely = some[are_utf8[some]]
+            lines = _views(text, starts[likely], sizes[likely]).view(pa.string_view())
+            table = pa.table({"line_number": line_number + likely, "line": lines})
+            new = _run(con, f"insert into {raw}.events by name {_CALLS}", table, file_id=file_id, source=source).fetchnumpy()
             stored += len(new["line_number"])
             phones.update(np.ma.compressed(new["phone"]), np.ma.compressed(new["context_phone"]))
-            rest = first + np.flatnonzero(~np.isin(numbers[some], new["line_number"]))  # blank or bad
+            rest = some[~np.isin(line_number + some, new["line_number"])]  # blank or bad
             if len(rest):
-                lines = pa.table({"line_number": numbers[rest], "line": _views(text, starts[rest], sizes[rest])})
+                table = pa.table({"line_number": line_number + rest, "line": _views(text, starts[rest], sizes[rest])})
                 insert = f"insert into {raw}.ingest_rejects by name {_REJECTS}"
-                rejected += _rows(con, insert, lines, file_id=file_id, unended=unended)[0][0]
+                rejected += _rows(con, insert, table, file_id=file_id, unended=unended)[0][0]
+        line_number += len(starts)
     # In an array over several lines the last element, at least, reads as an object.
     is_array = head[:1] == b"[" and tail == b"]" and rejected > stored
     if is_array or (rejected and not stored):

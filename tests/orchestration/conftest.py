@@ -12,15 +12,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pytest
-from tests.conftest import ROOT, TESSERA, tessera
 
 from orchestration.lib import publish
+from tests.conftest import ROOT, TESSERA, tessera
 
 FIRST, LATER = "2026-11-01T00:00:00", "2026-11-08T00:00:00"
 MADE = shutil.ignore_patterns(
@@ -221,8 +221,8 @@ def watched(workspace: Workspace) -> Watched:
     return Watched(background, second, errors, reads, seen)
 
 
-@pytest.fixture()
-def restored(workspace: Workspace, watched: Watched) -> Iterator[Workspace]:
+@pytest.fixture
+def restored(workspace: Workspace, watched: Watched) -> Workspace:
     """The workspace as it is after the undisturbed run."""
     workspace.restore("undisturbed")
-    yield workspace
+    return workspace

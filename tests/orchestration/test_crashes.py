@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.conftest import tessera
-from tests.orchestration.conftest import FIRST, LATER, Run, Watched, Workspace, files, make_workspace
 
 from orchestration.lib import snapshot
 from orchestration.lib.publish import fingerprint
+from tests.conftest import tessera
+from tests.orchestration.conftest import FIRST, LATER, Run, Watched, Workspace, files, make_workspace
 
 LEDGER = {"activation.sync_log", "activation.sync_runs"}
 
@@ -71,6 +71,15 @@ def _step(name: str, occurrence: int = 1) -> Callable[[Run, Path], None]:
     return wait
 
 
+def _ended(name: str) -> Callable[[Run, Path], None]:
+    """Return what waits until the run says that a step has ended."""
+
+    def wait(run: Run, home: Path) -> None:
+        run.wait_for(lambda line: line.split()[:1] == [name] and "…" not in line)
+
+    return wait
+
+
 def _model(name: str) -> Callable[[Run, Path], None]:
     """Return what waits until dbt, in this run, begins to build a model."""
     begins = re.compile(rf'"description": "sql \w+ model {re.escape(name)}"')
@@ -108,6 +117,7 @@ MOMENTS = [
     Moment("while the history of the audiences is appended to", _model("audiences.audience_changes")),
     Moment("while the snapshot is written", _step("publish"), 0.2),
     Moment("while changes are sent", _step("sync"), 0.02),
+    Moment("after changes were sent", _ended("sync")),
 ]
 
 
@@ -139,17 +149,13 @@ def _prove(workspace: Workspace, outcome: Outcome, moment: Moment) -> None:
     assert list((workspace.home / "published").glob(".*")) == []
 
 
-def test_a_run_killed_while_it_appends_to_the_history_is_made_good_by_the_next(
-    workspace: Workspace, outcome: Outcome
-) -> None:
+def test_a_run_killed_while_it_appends_to_the_history_is_made_good_by_the_next(workspace: Workspace, outcome: Outcome) -> None:
     _prove(workspace, outcome, Moment("history", _model("audiences.audience_changes")))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.name)
-def test_a_run_killed_is_made_good_by_the_next(
-    large_workspace: Workspace, large_outcome: Outcome, moment: Moment
-) -> None:
+def test_a_run_killed_is_made_good_by_the_next(large_workspace: Workspace, large_outcome: Outcome, moment: Moment) -> None:
     _prove(large_workspace, large_outcome, moment)
 
 

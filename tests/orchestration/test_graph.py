@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+
 from tests.conftest import ROOT
 
 LANDING, EXPORTS, SNAPSHOT = (dg.AssetKey(key) for key in (["landing", "files"], ["exports", "files"], ["published", "snapshot"]))
@@ -148,7 +149,7 @@ def test_the_run_holds_one_process(defs: dg.Definitions) -> None:
 # ---------------------------------------------------------------- the sensor
 
 
-@pytest.fixture()
+@pytest.fixture
 def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The landing folder of an empty home."""
     monkeypatch.setenv("TESSERA_HOME", str(tmp_path))

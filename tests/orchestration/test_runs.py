@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.conftest import tessera, tessera_in
-from tests.orchestration.conftest import LATER, Watched, Workspace, copy_tree, files
 
 from orchestration.lib import snapshot
 from orchestration.lib.publish import current, fingerprint
+from tests.conftest import ROOT, tessera, tessera_in
+from tests.orchestration.conftest import LATER, Watched, Workspace, copy_tree, files
 
 LAST = "2026-11-09T00:00:00"
 
@@ -156,7 +156,7 @@ def test_a_damaged_file_in_the_landing_folder_stops_the_run_and_readers_keep_wha
     result = tessera(restored.home, "run", as_of=LAST, check=False)
     assert result.returncode == 1
     assert "The run failed in step load" in result.stderr
-    for said in ("cut.ndjson.gz", "gzip that ends too early", "fetch the file again"):
+    for said in ("cut.ndjson.gz", "found: gzip", "to do:"):
         assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert "jane.doe" not in result.stderr
@@ -183,9 +183,18 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mistaken(workspace: Workspace, repeated: dict[str, bytes], tree: Path) -> Mistake:
-    """Run with a trait that gives a profile two rows; the state is `mistaken`."""
+    """Add a trait by the command line, write a hostile configuration value, give a profile two rows of another trait, run.
+
+    The state is `mistaken`.
+    """
     workspace.restore("repeated")
     former = workspace.current.name
+    tessera_in(tree, workspace.home, "trait", "new", "orders_placed", "--type", "bigint")
+    identity = tree / "dbt_project/config/identity.yml"
+    text = identity.read_text(encoding="utf-8")
+    assert '- "guest"' in text
+    hostile = """- "guest"\n        - "it's {{ 1 / 0 }}"\n        - '{% endmacro %} "quoted" \\'"""
+    identity.write_text(text.replace('- "guest"', hostile, 1), encoding="utf-8")
     (tree / "sql_traits/profiles/days_since_last_visit.sql").write_text(DUPLICATES, encoding="utf-8")
     failed = tessera_in(tree, workspace.home, "run", as_of=LAST, check=False)
     workspace.keep("mistaken")
@@ -208,26 +217,16 @@ def test_a_failing_test_builds_nothing_on_what_it_doubts(mistaken: Mistake) -> N
 
 def test_a_failing_run_leaves_the_snapshot_and_the_exports_as_they_were(workspace: Workspace, mistaken: Mistake) -> None:
     assert current(mistaken.state / "published").name == mistaken.former
-    assert fingerprint(current(mistaken.state / "published")) == fingerprint(
-        current(workspace.folder / "repeated" / "published")
-    )
+    assert fingerprint(current(mistaken.state / "published")) == fingerprint(current(workspace.folder / "repeated" / "published"))
     assert files(mistaken.state / "exports") == files(workspace.folder / "repeated" / "exports")
 
 
 @pytest.fixture(scope="module")
 def corrected(workspace: Workspace, mistaken: Mistake, tree: Path) -> Path:
-    """Correct the trait, add one by the command line, write a hostile configuration value, run; return the home."""
+    """Correct the trait and run; return the home."""
     workspace.restore("mistaken")
-    shutil.copyfile(
-        Path(__file__).parents[2] / "sql_traits/profiles/days_since_last_visit.sql",
-        tree / "sql_traits/profiles/days_since_last_visit.sql",
-    )
-    tessera_in(tree, workspace.home, "trait", "new", "orders_placed", "--type", "bigint")
-    identity = tree / "dbt_project/config/identity.yml"
-    text = identity.read_text(encoding="utf-8")
-    assert '- "guest"' in text
-    hostile = """- "guest"\n        - "it's {{ 1 / 0 }}"\n        - '{% endmacro %} "quoted" \\'"""
-    identity.write_text(text.replace('- "guest"', hostile, 1), encoding="utf-8")
+    trait = "sql_traits/profiles/days_since_last_visit.sql"
+    shutil.copyfile(ROOT / trait, tree / trait)
     tessera_in(tree, workspace.home, "run", as_of=LAST)
     workspace.keep("corrected")
     return workspace.folder / "corrected"

@@ -11,15 +11,15 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import ROOT
 
 from orchestration.lib import config
 from orchestration.lib.errors import UsageError
+from tests.conftest import ROOT
 
 SHIPPED = ROOT / "dbt_project"
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A folder with the shipped config and the shipped audience models, to change."""
     shutil.copytree(SHIPPED / "config", tmp_path / "config")
@@ -81,7 +81,7 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("audiences", "- name: lapsing_customers", "- name: '{{ 1 }}'", "{{ 1 }}"),
         ("syncs", "destination: files", "destination: pigeons", "pigeons"),
         ("syncs", "columns: [email, phone, country]", "columns: []", "columns: []"),
-        ("syncs", "columns: [email, phone, country]", "columns: [email, 'a\" b']", "a\" b"),
+        ("syncs", "columns: [email, phone, country]", "columns: [email, 'a\" b']", 'a" b'),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_line(project: Path, name: str, old: str, new: str, marker: str) -> None:
@@ -197,7 +197,7 @@ def test_text_is_data_and_never_template(project: Path) -> None:
     file = project / "config" / "identity.yml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     content["blocked"]["values"] = HOSTILE
-    content["blocked"]["patterns"] = ["^[{][{].*[}][}]$", "a{2,3}", "\\.", "it's|\"that\""]
+    content["blocked"]["patterns"] = ["^[{][{].*[}][}]$", "a{2,3}", "\\.", 'it\'s|"that"']
     file.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     assert _compile(project)["identity"] == content
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
 
 from orchestration.lib.errors import LockedError
 from orchestration.lib.lock import holder, writer
+from tests.conftest import ROOT
 
 HOLD = """
 import sys
@@ -23,7 +23,7 @@ with writer(Path(sys.argv[1]), "load"):
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the home until its input ends."""
     process = subprocess.Popen(

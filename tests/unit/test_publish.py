@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -12,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.conftest import ROOT
 
 from orchestration.lib import snapshot
 from orchestration.lib.errors import TesseraError
 from orchestration.lib.publish import DATABASE, PublicTable, current, fingerprint, public_tables, publish, republish
+from tests.conftest import ROOT
 
 PEOPLE, ORDERS, LOG = (
     PublicTable("profiles", "people"),
@@ -27,7 +26,7 @@ TABLES = [LOG, ORDERS, PEOPLE]
 STORAGE_OF_DUCKDB_1_2 = 65  # in a DuckDB file, 8 bytes at offset 12; an older client refuses a higher number
 
 
-@pytest.fixture()
+@pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A build database with three public tables and one that is private."""
     with duckdb.connect(str(tmp_path.with_name(f"{tmp_path.name}.duckdb"))) as connection:
@@ -52,9 +51,7 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def _publish(
     warehouse: duckdb.DuckDBPyConnection, folder: Path, run: str, tables: list[PublicTable] | None = None, space: str = "prod"
 ) -> Path:
-    return publish(
-        warehouse, tables or TABLES, folder, run, space=space, as_of="2026-01-01T00:00:00", git_commit="abc"
-    )
+    return publish(warehouse, tables or TABLES, folder, run, space=space, as_of="2026-01-01T00:00:00", git_commit="abc")
 
 
 def _runs(folder: Path) -> list[str]:
@@ -116,9 +113,7 @@ def test_older_clients_open_the_database(warehouse: duckdb.DuckDBPyConnection, t
         assert int.from_bytes(header[12:20], "little") <= STORAGE_OF_DUCKDB_1_2
 
 
-def test_current_is_a_link_that_always_leads_to_a_whole_snapshot(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_current_is_a_link_that_always_leads_to_a_whole_snapshot(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     with pytest.raises(TesseraError, match="Nothing has been published yet") as caught:
         current(tmp_path)
     assert caught.value.exit_code == 1
@@ -127,7 +122,7 @@ def test_current_is_a_link_that_always_leads_to_a_whole_snapshot(
         folder = _publish(warehouse, tmp_path, run)
         assert (tmp_path / "current").is_symlink()
         # Relative, so that the home can be moved or mounted elsewhere.
-        assert os.readlink(tmp_path / "current") == folder.name
+        assert (tmp_path / "current").readlink() == Path(folder.name)
         assert current(tmp_path) == folder
 
 
@@ -206,9 +201,7 @@ def test_publishing_again_renews_only_the_tables_given(warehouse: duckdb.DuckDBP
     assert fingerprint(first) == before
 
 
-def test_one_who_reads_a_former_snapshot_reads_on_after_it_is_gone(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_one_who_reads_a_former_snapshot_reads_on_after_it_is_gone(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     _publish(warehouse, tmp_path, "run-1")
     reader = snapshot.open_snapshot(tmp_path)
     warehouse.execute("delete from profiles.orders")

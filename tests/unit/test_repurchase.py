@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from orchestration.lib import repurchase
 from orchestration.lib import warehouse as build
@@ -21,7 +22,14 @@ from orchestration.lib.repurchase import FEATURES, ModelCard, signed_log, train_
 AS_OF = "2026-01-01T00:00:00"
 
 
-@pytest.fixture()
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """So few rows are learnt from faster by one thread, and the tests share the machine."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         build.ensure_tables(connection, space="prod", salt="salt")
@@ -139,9 +147,7 @@ def test_a_richer_model_that_is_surely_better_speaks(warehouse: duckdb.DuckDBPyC
     assert scores.probability.between(0, 1).all()
 
 
-def test_a_richer_model_that_knows_nothing_more_leaves_the_baseline(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_a_richer_model_that_knows_nothing_more_leaves_the_baseline(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     card, scores = _run(warehouse, tmp_path, _shop())
     assert card.status == "baseline"
     assert card.algorithm == "logistic regression on recency, frequency, monetary"
@@ -199,18 +205,23 @@ def test_equal_features_give_equal_scores_in_any_order_of_rows_and_on_every_run(
     assert models[0] == models[1]
 
 
-def test_another_as_of_time_or_other_features_are_another_version(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_the_number_of_threads_changes_no_score(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    shop = _shop(richer=True)
+    card, scores = _run(warehouse, tmp_path, shop)
+    with threadpool_limits(2):
+        again, repeated = _run(warehouse, tmp_path, shop)
+    assert again == card
+    pd.testing.assert_frame_equal(repeated, scores, check_exact=True)
+
+
+def test_another_as_of_time_or_other_features_are_another_version(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     card, _ = _run(warehouse, tmp_path, _shop(people=300))
     later, _ = _run(warehouse, tmp_path, _shop(people=300), as_of="2026-01-02T00:00:00")
     other, _ = _run(warehouse, tmp_path, _shop(people=300, seed=2))
     assert len({card.model_version, later.model_version, other.model_version}) == 3
 
 
-def test_a_model_that_learnt_from_other_answers_is_another_version(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_a_model_that_learnt_from_other_answers_is_another_version(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     shop = _shop(people=300)
     card, _ = _run(warehouse, tmp_path, shop)
     _answer(shop, {2}, 150)
@@ -244,9 +255,7 @@ def test_equal_scores_have_equal_percentiles_and_the_highest_has_100(
     assert pairs.percentile.tolist() == [40.0, 70.0, 90.0, 100.0]
 
 
-def test_buying_more_recently_never_lowers_the_richer_models_score(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_buying_more_recently_never_lowers_the_richer_models_score(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     shop = _shop(richer=True)
     now = shop.index[shop.cutoff_number == 0]
     for feature in FEATURES:

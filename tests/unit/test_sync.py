@@ -24,7 +24,7 @@ PLAN = """
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def warehouse_file(tmp_path: Path) -> Path:
     """A build database with an empty ledger."""
     file = tmp_path / "warehouse.duckdb"
@@ -33,7 +33,7 @@ def warehouse_file(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture()
+@pytest.fixture
 def warehouse(warehouse_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(warehouse_file)) as connection:
         yield connection
@@ -156,9 +156,7 @@ def test_the_same_plan_at_the_same_time_is_sent_once(warehouse: duckdb.DuckDBPyC
     assert _ledger(warehouse, "sync_outcomes", "*") == ledger
 
 
-def test_what_came_in_since_is_sent_alone_under_a_name_of_its_own(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_what_came_in_since_is_sent_alone_under_a_name_of_its_own(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     _sync(warehouse, tmp_path, DAY_1, _planned("a"))
     first = _exports(tmp_path)
     report = _sync(warehouse, tmp_path, DAY_1, _planned("a"), _planned("b"))
@@ -167,17 +165,13 @@ def test_what_came_in_since_is_sent_alone_under_a_name_of_its_own(
     assert _exports(tmp_path).items() >= first.items()
 
 
-def test_a_record_that_left_and_came_back_later_is_sent_again(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_a_record_that_left_and_came_back_later_is_sent_again(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     assert _sync(warehouse, tmp_path, DAY_1, _planned("a")).added == 1
     assert _sync(warehouse, tmp_path, DAY_2, _planned("a", "removed")).removed == 1
     assert _sync(warehouse, tmp_path, DAY_3, _planned("a")).added == 1
 
 
-def test_an_older_time_than_one_already_sent_sends_nothing(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_an_older_time_than_one_already_sent_sends_nothing(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     _sync(warehouse, tmp_path, DAY_2, _planned("a"))
     before = _exports(tmp_path)
     report = _sync(warehouse, tmp_path, DAY_1, _planned("b"), _planned("a", "removed"))
@@ -266,9 +260,7 @@ def test_no_cell_of_the_csv_is_a_formula_and_the_parquet_keeps_the_value(
 
 
 @pytest.mark.parametrize("text", ["+442079460123", "+44 20 7946 0123", "-5", "-5.25", "jane@example.com", "a=b", "", "0"])
-def test_phones_numbers_and_plain_text_stay_as_they_are(
-    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, text: str
-) -> None:
+def test_phones_numbers_and_plain_text_stay_as_they_are(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, text: str) -> None:
     assert _rows(_sync(warehouse, tmp_path, DAY_1, _planned("a", phone=text)))[0]["phone"] == text
 
 
