@@ -28,7 +28,8 @@ def summarise(published: Path, exports: Path) -> list[tuple[str, str]]:
         )
         channel = one(
             """select channel, sum(revenue), sum(spend) from attribution.campaign_returns
-            where model = 'linear' and channel not in ('unattributed', 'Direct') group by channel having sum(revenue) > 0 order by 2 desc, 1 limit 1"""
+            where model = 'linear' and channel not in ('unattributed', 'Direct')
+            group by channel having sum(revenue) > 0 order by 2 desc, 1 limit 1"""
         )
         card = one("select status, auc, baseline_auc, reason from predictions.model_cards")
         audiences = connection.execute(
