@@ -50,40 +50,20 @@ def demo(
 ) -> None:
     """Generate the demo shop, run everything as of its last day, and say what came out."""
     from orchestration import project
-    from orchestration.lib import demo_shop
-    from orchestration.lib.progress import step
+    from orchestration.lib import demo_shop, lock
 
     project.require_embedded()
-    if others := _other_sources({"shop_web", "shop_backend", "tables", "ad_spend"}):
-        raise UsageError(
-            "This home holds other data; the demo shop would mix with it.",
-            where=str(paths.home()),
-            found=", ".join(sorted(others)),
-            fix="choose an empty home: TESSERA_HOME=/some/folder tessera demo",
-        )
-    marker = paths.landing() / ".demo_shop.json"
-    made = {"events": events, "seed": 7}
-    if not marker.exists() or json.loads(marker.read_text(encoding="utf-8")) != made:
-        if marker.exists():
-            raise UsageError(
-                "This home holds a demo shop of another size.",
-                where=str(paths.home()),
-                found=marker.read_text(encoding="utf-8"),
-                fix=f"remove the folder, or choose another: TESSERA_HOME=/some/folder tessera demo --events {events}",
-            )
-        with step("generate") as note:
-            shop = demo_shop.generate(paths.landing(), paths.home() / "demo_truth", events=events, seed=7)
-            marker.write_text(json.dumps(made), encoding="utf-8")
-            note(f"{shop.events:,} lines, {shop.people:,} people")
-    os.environ["TESSERA_AS_OF"] = demo_shop.AS_OF
-    _run_job()
+    with lock.writer(paths.home(), "demo"):
+        _generate_demo_shop(events)
+        os.environ["TESSERA_AS_OF"] = demo_shop.AS_OF
+        _run_job("demo")
     _print_summary(as_json, next_steps=True)
 
 
 @app.command()
 def run(as_json: Json = False) -> None:
     """Load what is in the landing folder, build, train, score, publish and sync, as of TESSERA_AS_OF (default: now)."""
-    _run_job()
+    _run_job("run")
     _print_summary(as_json, next_steps=False)
 
 
@@ -115,6 +95,10 @@ def load(
         print(json.dumps([{"path": str(file.path)} | {name: getattr(file, name) for name in counts} for file in report.files]))
         if report.refused:
             raise typer.Exit(1)
+    elif not report.files:
+        print(
+            f"No files to load in {', '.join(map(str, files))}: a folder's *.ndjson, *.jsonl and *.json are loaded, plain or .gz."
+        )
     report.raise_for_refused()
 
 
@@ -192,7 +176,7 @@ def trait_new(
     """Write the two files of a new SQL trait and its line in dbt_project.yml; then edit the SQL."""
     from orchestration.lib import traits
 
-    for file in traits.create(name, value_type, paths.SQL_TRAITS, paths.DBT_PROJECT):
+    for file in traits.create(name, value_type, paths.SQL_TRAITS, paths.DBT_PROJECT, paths.SEEDS):
         print(f"wrote {file.relative_to(paths.ROOT)}")
     print(f"Edit the SQL, then: tessera dbt build --select {name}+")
 
@@ -205,13 +189,41 @@ def _describe_file(file: Any) -> str:
     return f"{file.path}: {counts}" + (f" ({file.message})" if file.message else "")
 
 
-def _run_job() -> None:
+def _generate_demo_shop(events: int) -> None:
+    """Write the demo shop into the landing folder, unless it lies there; raise UsageError where other data lie."""
+    from orchestration.lib import demo_shop
+    from orchestration.lib.progress import step
+
+    if others := _other_sources({"shop_web", "shop_backend", "tables", "ad_spend"}):
+        raise UsageError(
+            "This home holds other data; the demo shop would mix with it.",
+            where=str(paths.home()),
+            found=", ".join(sorted(others)),
+            fix="choose an empty home: TESSERA_HOME=/some/folder tessera demo",
+        )
+    marker, made = paths.landing() / ".demo_shop.json", {"events": events, "seed": 7}
+    if marker.exists():
+        if json.loads(marker.read_text(encoding="utf-8")) != made:
+            raise UsageError(
+                "This home holds a demo shop of another size.",
+                where=str(paths.home()),
+                found=marker.read_text(encoding="utf-8"),
+                fix=f"remove the folder, or choose another: TESSERA_HOME=/some/folder tessera demo --events {events}",
+            )
+        return
+    with step("generate") as note:
+        shop = demo_shop.generate(paths.landing(), paths.home() / "demo_truth", events=events, seed=made["seed"])
+        marker.write_text(json.dumps(made), encoding="utf-8")
+        note(f"{shop.events:,} lines, {shop.people:,} people")
+
+
+def _run_job(purpose: str) -> None:
     """Run the whole graph in this process; raise TesseraError with the first step's failure."""
     from orchestration import project
     from orchestration.lib import lock
 
     project.require_embedded()
-    with lock.writer(paths.home(), "run"):
+    with lock.writer(paths.home(), purpose):
         os.environ["TESSERA_AS_OF"] = project.as_of()
         os.environ.update(_dagster_environment())
         from orchestration.lib.progress import step
@@ -267,12 +279,15 @@ def _print_summary(as_json: bool, *, next_steps: bool) -> None:
 
 def _other_sources(known: set[str]) -> set[str]:
     """Return the sources that lie in the landing folder or were ever loaded, less the known ones."""
+    import duckdb
+
     from orchestration.lib import warehouse
 
     sources = {folder.name for folder in paths.landing().glob("*") if folder.is_dir()}
     if paths.warehouse_file().exists():
         with warehouse.connect(paths.warehouse_file()) as connection:
             raw = warehouse.quote(warehouse.schema_name("raw", paths.space()))
-            rows = connection.execute(f"select distinct source_id from {raw}.ingest_files").fetchall()
-        sources |= {source for (source,) in rows}
+            with contextlib.suppress(duckdb.CatalogException):  # a first run was killed before it made its tables
+                rows = connection.execute(f"select distinct source_id from {raw}.ingest_files").fetchall()
+                sources |= {source for (source,) in rows}
     return sources - known

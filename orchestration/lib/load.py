@@ -257,7 +257,7 @@ def _content(file: BinaryIO) -> Iterator[bytes]:
         yield from iter(partial(file.read, 1 << 20), b"")
         return
     member = None
-    while part := file.read(1 << 17):
+    while part := file.read(1 << 15):  # small, so that what it unpacks to fits memory that is used again
         while part := (part if member else part.lstrip(b"\0")):  # zeros may pad the members
             member = member or zlib.decompressobj(wbits=31)
             try:

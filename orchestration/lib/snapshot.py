@@ -17,6 +17,8 @@ from orchestration.lib.errors import TesseraError, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
+IDENTIFIER_TYPES = ("user_id", "email", "phone", "anonymous_id", "profile_id")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -62,7 +64,11 @@ def query(folder: Path, sql: str) -> Result:
     with open_snapshot(folder) as connection:
         try:
             cursor = connection.execute(sql)
-            columns = [column[0] for column in cursor.description or []]
+            if cursor is None or cursor.description is None:
+                raise UsageError(
+                    "There is no statement to run.", found=repr(sql), fix="for example: select * from profiles.profiles limit 5"
+                )
+            columns = [column[0] for column in cursor.description]
             return Result(columns, cursor.fetchall())
         except duckdb.Error as error:
             raise UsageError(
@@ -77,12 +83,12 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
 
     The value is compared as it is stored (e-mail in lower case, phone as E.164). A profile id that was merged away is followed.
     """
-    kind, separator, value = identifier.partition(":")
-    if not separator or not value:
+    kind, _, value = identifier.partition(":")
+    if kind not in IDENTIFIER_TYPES or not value.strip():
         raise UsageError(
             "An identifier is TYPE:VALUE.",
             found=repr(identifier),
-            allowed="user_id, email, phone, anonymous_id or profile_id",
+            allowed=f"{', '.join(IDENTIFIER_TYPES[:-1])} or {IDENTIFIER_TYPES[-1]}",
             fix="for example email:jane@example.com",
         )
     value = value.strip().lower() if kind == "email" else value.strip()

@@ -10,7 +10,7 @@ from orchestration.lib.errors import UsageError
 TYPES = ("string", "bigint", "decimal", "double", "boolean", "date", "timestamp")
 
 
-def create(name: str, value_type: str, package: Path, project: Path) -> list[Path]:
+def create(name: str, value_type: str, package: Path, project: Path, seeds: Path) -> list[Path]:
     """Write `profiles/<name>.sql` and `.yml` and add the trait to the var `sql_traits`; return the files written."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
         raise UsageError(
@@ -23,10 +23,17 @@ def create(name: str, value_type: str, package: Path, project: Path) -> list[Pat
         raise UsageError(
             "A trait has no such type.", found=repr(value_type), allowed=", ".join(TYPES), fix="choose one with --type"
         )
+    # A computed trait has no file of its own: its name stands in the model that unites the traits.
+    computed = re.search(
+        r"computed_traits = \{(.*?)\}", (project / "models/traits/profile_traits.sql").read_text(encoding="utf-8")
+    )
     taken = {file.stem for root in (project / "models", package) for file in root.rglob("*.sql")}
+    taken |= {file.stem for file in seeds.rglob("*.csv")} | set(re.findall(r'"(\w+)":', computed.group(1) if computed else ""))
     if name in taken:
         raise UsageError(
-            "A model of this name exists.", found=name, fix="choose another name; names are unique over all packages"
+            "A trait, model or seed of this name exists.",
+            found=name,
+            fix="choose another; names are unique over traits, models and seeds",
         )
     listing = project / "dbt_project.yml"
     text = listing.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,9 +159,11 @@ def make_workspace(folder: Path, source: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def workspace(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(demo_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The small demo shop, a week later."""
-    return make_workspace(tmp_path_factory.mktemp("workspace"), demo_home)
+    folder = tmp_path_factory.mktemp("workspace")
+    yield make_workspace(folder, demo_home)
+    shutil.rmtree(folder)  # half a gigabyte of states, which pytest would keep for three sessions
 
 
 @dataclass

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def outcome(workspace: Workspace, watched: Watched) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def large_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def large_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A shop large enough for the model to speak, and the undisturbed run of its next week."""
     folder = tmp_path_factory.mktemp("large")
     tessera(folder / "source", "demo", "--events", "40000")
@@ -53,7 +53,8 @@ def large_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     tessera(workspace.home, "run", as_of=LATER)
     assert snapshot.query(workspace.home / "published", "select auc is not null from predictions.model_cards").rows == [(True,)]
     workspace.keep("undisturbed")
-    return workspace
+    yield workspace
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
