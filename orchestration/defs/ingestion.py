@@ -55,9 +55,7 @@ def load_landing(connection: object) -> load.LoadReport:
 def landing_sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request one run for each new state of the landing folder; files being written (hidden or .tmp) do not count."""
     digest = hashlib.sha256()
-    files = sorted(
-        file for file in paths.landing().rglob("*") if file.is_file() and not file.name.startswith(".") and file.suffix != ".tmp"
-    )
+    files = sorted(file for file in paths.landing().rglob("*") if load.is_delivered(file, paths.landing()))
     for file in files:
         digest.update(f"{file}|{file.stat().st_size}|{file.stat().st_mtime_ns}\n".encode())
     if not files or digest.hexdigest() == context.cursor:

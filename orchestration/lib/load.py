@@ -163,15 +163,19 @@ def load_ad_spend(
 # ---------------------------------------------------------------- files and the ledger
 
 
+def is_delivered(path: Path, folder: Path) -> bool:
+    """Return whether a file below a folder is there to be read: neither hidden nor still being written (.tmp, .part, .partial)."""
+    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.is_file() and not is_hidden and not re.search(r"\.(tmp|part|partial)\b", path.name.lower())
+
+
 def _find(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
     """Return the files to load, each once; of a folder its files in order, without the hidden and the half-written."""
     if missing := [str(path) for path in paths if not (path.is_file() or path.is_dir())]:
         raise UsageError("There is no such file or folder.", where=", ".join(missing), fix="check the path; nothing was loaded")
 
     def is_wanted(path: Path, folder: Path) -> bool:
-        name = path.name.lower().removesuffix(".gz")
-        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        return name.endswith(suffixes) and not is_hidden and not re.search(r"\.(tmp|part|partial)\b", name) and path.is_file()
+        return path.name.lower().removesuffix(".gz").endswith(suffixes) and is_delivered(path, folder)
 
     def files_of(path: Path) -> list[Path]:
         return [file for file in sorted(path.rglob("*")) if is_wanted(file, path)] if path.is_dir() else [path]

@@ -124,8 +124,10 @@ def _write(
         warehouse.execute("detach snapshot")
     manifest["rows"] = dict(sorted(rows.items()))
     (draft / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    for file in [*draft.iterdir(), draft]:
+    for file in draft.iterdir():
+        file.chmod(0o444)  # a BI tool that opened it for writing would lock out every other reader
         _fsync(file)
+    _fsync(draft)
     snapshot = folder / run
     if snapshot.exists():
         shutil.rmtree(snapshot)

@@ -63,11 +63,14 @@ def query(folder: Path, sql: str) -> Result:
     """Run one statement on the current snapshot; raise UsageError when DuckDB refuses it."""
     with open_snapshot(folder) as connection:
         try:
-            cursor = connection.execute(sql)
-            if cursor is None or cursor.description is None:
+            statements = connection.extract_statements(sql)
+            if len(statements) != 1:
                 raise UsageError(
-                    "There is no statement to run.", found=repr(sql), fix="for example: select * from profiles.profiles limit 5"
+                    "A query is one statement.",
+                    found=f"{len(statements)} statements",
+                    fix='for example: tessera query "select * from profiles.profiles limit 5"',
                 )
+            cursor = connection.execute(statements[0])
             columns = [column[0] for column in cursor.description]
             return Result(columns, cursor.fetchall())
         except duckdb.Error as error:

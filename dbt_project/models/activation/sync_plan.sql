@@ -30,6 +30,7 @@ with
             {{ last_by("payload", ["run_number"]) }} as payload,
             {{ last_by("payload_hash", ["run_number"]) }} as payload_hash
         from outcomes
+        where planned_at < {{ as_of() }} or op_type <> 'removed'
         group by sync_id, record_key
     ),
 
