@@ -4,7 +4,7 @@
     concat(
         '{'
         {%- for key, value in columns.items() -%}
-            , '{{ ", " if not loop.first }}"{{ key }}": ', coalesce({{ json_string("cast(" ~ value ~ " as " ~ dbt.type_string() ~ ")") }}, 'null')
+            , '{{ "," if not loop.first }}"{{ key }}":', coalesce({{ json_string("cast(" ~ value ~ " as " ~ dbt.type_string() ~ ")") }}, 'null')
         {%- endfor -%}
         , '}'
     )
