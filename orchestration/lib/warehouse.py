@@ -44,12 +44,12 @@ def schema_name(stage: str, space: str) -> str:
 
 
 @contextmanager
-def connect(file: Path, *, attempts: int = 10, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(file: Path, *, attempts: int = 10) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the build database, waiting a while for another process that holds it; raise LockedError when it keeps it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(attempts):
         try:
-            connection = duckdb.connect(str(file), read_only=read_only)
+            connection = duckdb.connect(str(file))
             break
         except duckdb.IOException as error:
             holder = re.search(r"lock is held in (.*?)\. See|lock is held in (.*?)$", str(error), re.MULTILINE)

@@ -1,7 +1,7 @@
 -- The difference between what a destination should hold and what the ledger says it holds. Additions and
 -- changes are measured against outcomes of earlier as-of times, so the plan of a run that is repeated is
--- the same plan; what was already acknowledged is skipped when it is sent. Removals look at every
--- outcome: nothing stays behind that should not.
+-- the same plan; what was already acknowledged is skipped when it is sent. Removals also count what was
+-- added at this as-of time: nothing stays behind that should not.
 with
     desired as (select * from {{ ref("int_records_desired") }}),
 
