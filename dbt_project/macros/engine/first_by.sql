@@ -1,28 +1,15 @@
-{# Of a group, the value in the row that comes first (or last) by the ordering columns. Rows whose value is null do not count.
+{# Of a group, the value in the row that comes first by the ordering columns. Rows whose value is null do not count.
    Differs by engine: arg_min over a row here, an ordered array elsewhere. #}
 {% macro first_by(value, order_by) -%} {{ adapter.dispatch("first_by", "tessera")(value, order_by) }} {%- endmacro %}
-{% macro last_by(value, order_by) -%} {{ adapter.dispatch("last_by", "tessera")(value, order_by) }} {%- endmacro %}
 
-{% macro default__first_by(value, order_by) -%}
+{% macro duckdb__first_by(value, order_by) -%}
     arg_min({{ value }}, row({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
-{%- endmacro %}
-
-{% macro default__last_by(value, order_by) -%}
-    arg_max({{ value }}, row({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
 {%- endmacro %}
 
 {% macro postgres__first_by(value, order_by) -%}
     (array_agg({{ value }} order by {{ order_by | join(", ") }}) filter (where {{ value }} is not null))[1]
 {%- endmacro %}
 
-{% macro postgres__last_by(value, order_by) -%}
-    (array_agg({{ value }} order by {{ order_by | join(" desc, ") }} desc) filter (where {{ value }} is not null))[1]
-{%- endmacro %}
-
 {% macro spark__first_by(value, order_by) -%}
     min_by({{ value }}, struct({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
-{%- endmacro %}
-
-{% macro spark__last_by(value, order_by) -%}
-    max_by({{ value }}, struct({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {# A text as decimal(18, 4); null where it is not a plain number. Differs by engine: the safe cast. #}
 {% macro parse_decimal(column) -%} {{ adapter.dispatch("parse_decimal", "tessera")(column) }} {%- endmacro %}
 
-{% macro default__parse_decimal(column) -%} try_cast({{ column }} as decimal(18, 4)) {%- endmacro %}
+{% macro duckdb__parse_decimal(column) -%} try_cast({{ column }} as decimal(18, 4)) {%- endmacro %}
 
 {% macro postgres__parse_decimal(column) -%}
     case

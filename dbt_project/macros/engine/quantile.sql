@@ -2,7 +2,7 @@
    Differs by engine: the name (all have percentile_disc's rule). #}
 {% macro quantile(column, fraction) -%} {{ adapter.dispatch("quantile", "tessera")(column, fraction) }} {%- endmacro %}
 
-{% macro default__quantile(column, fraction) -%} quantile_disc({{ column }}, {{ fraction }}) {%- endmacro %}
+{% macro duckdb__quantile(column, fraction) -%} quantile_disc({{ column }}, {{ fraction }}) {%- endmacro %}
 
 {% macro postgres__quantile(column, fraction) -%}
     percentile_disc({{ fraction }}) within group (order by {{ column }})

@@ -1,0 +1,15 @@
+{# Of a group, the value in the row that comes last by the ordering columns. Rows whose value is null do not count.
+   Differs by engine: arg_max over a row here, an ordered array elsewhere. #}
+{% macro last_by(value, order_by) -%} {{ adapter.dispatch("last_by", "tessera")(value, order_by) }} {%- endmacro %}
+
+{% macro duckdb__last_by(value, order_by) -%}
+    arg_max({{ value }}, row({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
+{%- endmacro %}
+
+{% macro postgres__last_by(value, order_by) -%}
+    (array_agg({{ value }} order by {{ order_by | join(" desc, ") }} desc) filter (where {{ value }} is not null))[1]
+{%- endmacro %}
+
+{% macro spark__last_by(value, order_by) -%}
+    max_by({{ value }}, struct({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
+{%- endmacro %}

@@ -1,0 +1,7 @@
+{# What the names of a model's work tables begin with.
+   Differs by engine: work tables that are no temporary tables need a schema. #}
+{% macro work_prefix() -%} {{ return(adapter.dispatch("work_prefix", "tessera")()) }} {%- endmacro %}
+
+{% macro default__work_prefix() -%} {{ return(this.identifier ~ "__") }} {%- endmacro %}
+
+{% macro spark__work_prefix() -%} {{ return(this.schema ~ "." ~ this.identifier ~ "__") }} {%- endmacro %}
