@@ -5,19 +5,22 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow dev format lint clean
+.PHONY: help install demo test test-slow test-cluster dev format lint clean
 
 help: ## List the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/installed ## Generate the demo shop, run everything, say what came out
 	@$(BIN)/tessera demo
 
 test: $(VENV)/installed-dev ## Run the tests
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow and not cluster"
 
 test-slow: $(VENV)/installed-dev ## Run the proofs that take minutes as well
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not cluster"
+
+test-cluster: $(VENV)/installed-dev ## Compare all engines, a Spark cluster among them, on three loads and a real shop
+	@$(BIN)/python -m pytest -m cluster tests/engines
 
 dev: $(VENV)/installed ## Open Dagster: the graph, runs, checks, schedules
 	@$(BIN)/tessera dev

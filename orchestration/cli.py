@@ -218,8 +218,9 @@ def _generate_demo_shop(events: int) -> None:
 def _run_job(purpose: str) -> None:
     """Run the whole graph in this process; raise TesseraError with the first step's failure."""
     from orchestration import project
-    from orchestration.lib import lock
+    from orchestration.lib import lock, warehouse
 
+    warehouse.require_engine(project.outputs()[paths.target()])
     with lock.writer(paths.home(), purpose):
         os.environ["TESSERA_AS_OF"] = project.as_of()
         os.environ.update(_dagster_environment())

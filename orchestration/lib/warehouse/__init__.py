@@ -31,6 +31,18 @@ __all__ = [
 ENGINES = ("duckdb", "postgres", "spark")
 
 
+def require_engine(settings: dict[str, Any]) -> None:
+    """Raise UsageError on an engine that Python does not read and write."""
+    if settings["type"] not in ENGINES:
+        raise UsageError(
+            "Python does not read and write the tables of this engine.",
+            where="TESSERA_TARGET",
+            found=settings["type"],
+            allowed=", ".join(ENGINES),
+            fix="`tessera dbt …` works on it, over tables that lie there; loading, training, publishing and syncing do not yet",
+        )
+
+
 @contextmanager
 def connect(outputs: dict[str, Any], target: str, *, space: str) -> Iterator[Warehouse]:
     """Open the warehouse by the outputs of profiles.yml. Where DuckDB is not the engine, its settings hold for the one beside it.
@@ -39,15 +51,8 @@ def connect(outputs: dict[str, Any], target: str, *, space: str) -> Iterator[War
     engine that Python does not know.
     """
     settings = outputs[target]
+    require_engine(settings)
     engine = settings["type"]
-    if engine not in ENGINES:
-        raise UsageError(
-            "Python does not read and write this engine's tables yet.",
-            where="TESSERA_TARGET",
-            found=engine,
-            allowed=", ".join(ENGINES),
-            fix="`tessera dbt …` still works on it, over tables that lie there",
-        )
     if engine == "duckdb":
         warehouse: Warehouse = Embedded(open_database(Path(settings["path"]), settings["settings"]), space)
     else:
