@@ -51,6 +51,11 @@ STUBS = """
 
 {% macro replace_table(sql) -%} {% do run_query("create table " ~ this ~ " as " ~ sql) %} {%- endmacro %}
 """
+# The types of every contract, as dbt has the warehouse read them.
+CONTRACTS = """
+{% if execute %}{% for node in graph.nodes.values() if (node.config.contract or {}).enforced %}{{ get_empty_schema_sql(node.columns) }};
+{% endfor %}{% endif %}
+"""
 LOOPS = {"connected_components": "identity/int_identifiers_grouped", "merge_replay": "identity/int_profiles_merged"}
 
 
@@ -65,6 +70,8 @@ def offline_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tree / "dbt_project"
     config.compile_macros(project / "config", project / "models", project / "macros" / "compiled")
     (project / "macros" / "stubs.sql").write_text(STUBS)
+    (project / "analyses").mkdir()
+    (project / "analyses" / "contracts.sql").write_text(CONTRACTS)
     for name in ("scalar", "replace_table"):
         (project / "macros" / "engine" / f"{name}.sql").unlink()
     for loop, model in LOOPS.items():
@@ -105,23 +112,43 @@ def _dbt(tree: Path, target: str, *arguments: str, **variables: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def _compile(tree: Path, warehouse: str, *arguments: str, incremental: bool = False) -> dict[str, str]:
+    """Compile without a connection; return the compiled SQL of every model and test by name."""
+    credentials = {f"TESSERA_{warehouse.upper()}_{name}": "dummy" for name in CREDENTIALS[warehouse]}
+    mode = {"TESSERA_COMPILE_INCREMENTAL": str(incremental).lower()}
+    _dbt(tree, warehouse, "compile", "--no-introspect", "--no-populate-cache", *arguments, **credentials, **mode)
+    files = sorted((tree / "target" / warehouse / "compiled").rglob("*.sql"))
+    return {file.stem: file.read_text(encoding="utf-8") for file in files}
+
+
 @pytest.mark.clouds
 @pytest.mark.parametrize("mode", ["full", "incremental"])
 @pytest.mark.parametrize("warehouse", WAREHOUSES)
 def test_the_project_compiles_for_the_warehouse_and_its_dialect_knows_every_function(
     warehouse: str, mode: str, offline_tree: Path
 ) -> None:
-    credentials = {f"TESSERA_{warehouse.upper()}_{name}": "dummy" for name in CREDENTIALS[warehouse]}
-    incremental = {"TESSERA_COMPILE_INCREMENTAL": str(mode == "incremental").lower()}
-    _dbt(offline_tree, warehouse, "compile", "--no-introspect", "--no-populate-cache", **credentials, **incremental)
-    files = sorted((offline_tree / "target" / warehouse / "compiled").rglob("*.sql"))
-    compiled = {file.stem: file.read_text(encoding="utf-8") for file in files}
+    compiled = _compile(offline_tree, warehouse, incremental=mode == "incremental")
     models = {file.stem for folder in ("dbt_project/models", "sql_traits") for file in (ROOT / folder).rglob("*.sql")}
     assert models <= set(compiled)
+    assert ("limit 0" in compiled["audience_changes"]) == (mode == "full")
+    assert compiled["contracts"].count(";") > 20
     for model in LOOPS.values():
         assert compiled[Path(model).name].count(";") > 5
-    assert ("limit 0" in compiled["audience_changes"]) == (mode == "full")
     assert [f"{name}: {breach}" for name, sql in compiled.items() for breach in breaches(sql, warehouse)] == []
+
+
+@pytest.mark.clouds
+@pytest.mark.parametrize("warehouse", WAREHOUSES[1:2])
+def test_a_model_that_does_not_port_fails_the_lint(warehouse: str, offline_tree: Path) -> None:
+    model = offline_tree / "dbt_project" / "models" / "identity" / "profile_identifiers.sql"
+    text = model.read_text(encoding="utf-8")
+    assert "union all" in text
+    try:
+        model.write_text(text.replace("union all", "union"), encoding="utf-8")
+        sql = _compile(offline_tree, warehouse, "--select", model.stem)[model.stem]
+    finally:
+        model.write_text(text, encoding="utf-8")
+    assert "DISTINCT" in str(list(breaches(sql, warehouse)))
 
 
 @pytest.mark.parametrize(

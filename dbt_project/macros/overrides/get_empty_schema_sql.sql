@@ -5,5 +5,5 @@
     {%- for name, column in columns.items() -%}
         {%- do plain.update({name: dict(column, data_type=column["data_type"].split("(")[0])}) -%}
     {%- endfor -%}
-    {{ return(dbt_bigquery.bigquery__get_empty_schema_sql(plain)) }}
+    {{ return(dbt.bigquery__get_empty_schema_sql(plain)) }}
 {%- endmacro %}
