@@ -191,7 +191,9 @@ def models_do_not_name_an_engine(project: Project) -> list[str]:
     dialect = re.compile(
         r"target\.type|target\.name|\b(json_extract\w*|get_json_object|jsonb?_\w+|regexp_\w+|arg_min|arg_max|min_by|max_by|epoch\w*|strftime|"
         r"to_char|date_format|date_diff|datediff|date_add|dateadd|try_cast|safe_cast|quantile_\w+|percentile_\w+|string_agg|listagg|"
-        r"array_agg|unnest|explode|sha256|sha2|qualify|ilike|exclude|to_seconds|to_timestamp|timezone)\b|->>?|::",
+        r"array_agg|unnest|explode|sha256|sha2|qualify|ilike|exclude|to_seconds|to_timestamp|timezone)\b|->>?|::|"
+        # Not on every warehouse: type_decimal(), type_double() and dbt.type_string() have the names of the types.
+        r"\bas (decimal|numeric|double|float|real|varchar|text)\b|\bfilter \(|\bunion\s+(?!all\b)",
         re.IGNORECASE,
     )
     own = {macro["name"] for macro in project.manifest["macros"].values() if macro["package_name"] == "tessera"}

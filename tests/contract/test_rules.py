@@ -106,6 +106,10 @@ BREACHES: list[tuple[Callable[[Project], list[str]], Callable[[Project], object]
         ),
     ),
     (
+        rules.models_do_not_name_an_engine,
+        lambda project: _edit(project, "dbt_project/models/identity/profile_identifiers.sql", "union all", "union"),
+    ),
+    (
         rules.traits_are_listed,
         lambda project: (project.root / "sql_traits/profiles/new_trait.sql").write_text("select 1"),
     ),

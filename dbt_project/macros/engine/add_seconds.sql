@@ -7,3 +7,7 @@
 {% macro postgres__add_seconds(timestamp, seconds) -%} ({{ timestamp }} + {{ seconds }} * interval '1 second') {%- endmacro %}
 
 {% macro spark__add_seconds(timestamp, seconds) -%} timestampadd(second, {{ seconds }}, {{ timestamp }}) {%- endmacro %}
+
+{% macro snowflake__add_seconds(timestamp, seconds) -%} timestampadd(second, {{ seconds }}, {{ timestamp }}) {%- endmacro %}
+
+{% macro bigquery__add_seconds(timestamp, seconds) -%} timestamp_add({{ timestamp }}, interval {{ seconds }} second) {%- endmacro %}

@@ -13,3 +13,19 @@
 {% macro spark__extract_group(column, pattern) -%}
     nullif(regexp_extract({{ column }}, '{{ pattern | replace("'", "''") }}', 1), '')
 {%- endmacro %}
+
+{# Snowflake knows capturing groups only, so every group captures and the wanted one is the first that captured before. #}
+{% macro snowflake__extract_group(column, pattern) -%}
+    {%- set group = namespace(number=1, found=false) -%}
+    {%- for part in pattern.split("(")[1:] -%}
+        {%- if not part.startswith("?:") %}{% set group.found = true %}{% endif -%}
+        {%- if not group.found %}{% set group.number = group.number + 1 %}{% endif -%}
+    {%- endfor -%}
+    nullif(
+        regexp_substr({{ column }}, '{{ pattern | replace("(?:", "(") | replace("\\", "\\\\") | replace("'", "\\'") }}', 1, 1, 'e', {{ group.number }}), ''
+    )
+{%- endmacro %}
+
+{% macro bigquery__extract_group(column, pattern) -%}
+    nullif(regexp_extract({{ column }}, '{{ pattern | replace("\\", "\\\\") | replace("'", "\\'") }}'), '')
+{%- endmacro %}

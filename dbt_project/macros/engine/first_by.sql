@@ -1,4 +1,4 @@
-{# Of a group, the value in the row that comes first by the ordering columns. Rows whose value is null do not count.
+{# Of a group, the value (a text) in the row that comes first by the ordering columns. Rows whose value is null do not count.
    Differs by engine: arg_min over a row here, an ordered array elsewhere. #}
 {% macro first_by(value, order_by) -%} {{ adapter.dispatch("first_by", "tessera")(value, order_by) }} {%- endmacro %}
 
@@ -12,4 +12,13 @@
 
 {% macro spark__first_by(value, order_by) -%}
     min_by({{ value }}, struct({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
+{%- endmacro %}
+
+{# Snowflake's min_by orders by one column only. array_agg leaves nulls out. #}
+{% macro snowflake__first_by(value, order_by) -%}
+    cast(get(array_agg({{ value }}) within group (order by {{ order_by | join(", ") }}), 0) as {{ dbt.type_string() }})
+{%- endmacro %}
+
+{% macro bigquery__first_by(value, order_by) -%}
+    array_agg({{ value }} ignore nulls order by {{ order_by | join(", ") }} limit 1)[safe_offset(0)]
 {%- endmacro %}

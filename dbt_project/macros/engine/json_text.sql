@@ -11,3 +11,13 @@
 {% macro spark__json_text(column, path) -%}
     get_json_object({{ column }}, '$.{{ path | join(".") }}')
 {%- endmacro %}
+
+{% macro snowflake__json_text(column, path) -%}
+    json_extract_path_text({{ column }}, '"{{ path | join('"."') }}"')
+{%- endmacro %}
+
+{# json_value is null where the value is an object or an array. #}
+{% macro bigquery__json_text(column, path) -%}
+    {%- set steps -%} '${% for key in path %}."{{ key }}"{% endfor %}' {%- endset -%}
+    coalesce(json_value({{ column }}, {{ steps }}), json_query({{ column }}, {{ steps }}))
+{%- endmacro %}

@@ -15,3 +15,15 @@
 {% macro spark__json_text_of(column, path, key) -%}
     get_json_object({{ column }}, concat("$.{{ path | join('.') }}['", {{ key }}, "']"))
 {%- endmacro %}
+
+{% macro snowflake__json_text_of(column, path, key) -%}
+    cast(get(get_path(parse_json({{ column }}), '"{{ path | join('"."') }}"'), {{ key }}) as {{ dbt.type_string() }})
+{%- endmacro %}
+
+{# A path must be a literal on BigQuery; a subscript of a JSON value need not be. #}
+{% macro bigquery__json_text_of(column, path, key) -%}
+    {%- set value -%}
+        json_query(parse_json({{ column }}, wide_number_mode => 'round'), '${% for step in path %}."{{ step }}"{% endfor %}')[{{ key }}]
+    {%- endset -%}
+    coalesce(json_value({{ value }}), nullif(to_json_string({{ value }}), 'null'))
+{%- endmacro %}

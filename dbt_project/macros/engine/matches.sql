@@ -7,3 +7,12 @@
 {% macro postgres__matches(column, pattern) -%} ({{ column }} ~ '{{ pattern | replace("'", "''") }}') {%- endmacro %}
 
 {% macro spark__matches(column, pattern) -%} ({{ column }} rlike '{{ pattern | replace("'", "''") }}') {%- endmacro %}
+
+{# Snowflake's regexp_like matches whole texts only, and knows capturing groups only. #}
+{% macro snowflake__matches(column, pattern) -%}
+    (regexp_instr({{ column }}, '{{ pattern | replace("(?:", "(") | replace("\\", "\\\\") | replace("'", "\\'") }}') > 0)
+{%- endmacro %}
+
+{% macro bigquery__matches(column, pattern) -%}
+    regexp_contains({{ column }}, '{{ pattern | replace("\\", "\\\\") | replace("'", "\\'") }}')
+{%- endmacro %}

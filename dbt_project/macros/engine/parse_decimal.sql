@@ -10,3 +10,12 @@
 {%- endmacro %}
 
 {% macro spark__parse_decimal(column) -%} try_cast({{ column }} as decimal(18, 4)) {%- endmacro %}
+
+{% macro snowflake__parse_decimal(column) -%} try_cast({{ column }} as decimal(18, 4)) {%- endmacro %}
+
+{# BigQuery's numeric has 29 digits before the point, and a cast takes no precision. #}
+{% macro bigquery__parse_decimal(column) -%}
+    case
+        when abs(safe_cast(trim({{ column }}) as numeric)) < 100000000000000 then round(safe_cast(trim({{ column }}) as numeric), 4)
+    end
+{%- endmacro %}
