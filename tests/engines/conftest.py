@@ -125,3 +125,13 @@ def _serve(folder: Path, initdb: str, owner: str | None, port: str) -> Iterator[
         }
     finally:
         run(control, "--pgdata", data, "--mode", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> dict[str, str]:
+    """Spark within dbt's own process; yields the variables that choose it."""
+    if not shutil.which("java"):
+        pytest.skip("no Java: install Debian's package default-jre-headless")
+    if not (importlib.util.find_spec("pyspark") and importlib.util.find_spec("dbt.adapters.spark")):
+        pytest.skip("no Spark: pip install '.[spark]'")
+    return {"TESSERA_TARGET": "spark"}

@@ -28,7 +28,9 @@ with
         select
             profile_id,
             category,
-            row_number() over (partition by profile_id order by view_count desc, category) as category_rank
+            row_number() over (
+                partition by profile_id order by view_count desc nulls last, category
+            ) as category_rank
         from category_counts
         where category is not null
     )
