@@ -48,7 +48,6 @@ def environment(as_of: str | None = None) -> dict[str, str]:
         "TESSERA_SPACE": paths.space(),
         "TESSERA_TARGET": paths.target(),
         "TESSERA_SPARK_WAREHOUSE": os.environ.get("TESSERA_SPARK_WAREHOUSE") or str(paths.home() / "spark"),
-        "TESSERA_TEMP": os.environ.get("TESSERA_TEMP") or f"{paths.warehouse_file()}.tmp",
         "TESSERA_THREADS": os.environ.get("TESSERA_THREADS") or str(os.cpu_count()),
         "DO_NOT_TRACK": "1",
     }
