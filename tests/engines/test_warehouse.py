@@ -12,6 +12,7 @@ import pytest
 
 from orchestration import project
 from orchestration.lib.errors import TesseraError, UsageError
+from orchestration.lib.load import load_files
 from orchestration.lib.warehouse import Warehouse, connect
 
 TEXTS = [None, "", " ", "a,b", 'say "hi"', "two\nlines", "tab\tback\\slash", "größe 🙂", "null", "\\N", "'quoted'", "\\."]
@@ -84,6 +85,31 @@ def test_the_layer_keeps_every_value_and_replaces_by_key(warehouse: Warehouse) -
     for salt in ("one salt", "another salt"):
         warehouse.ensure_tables(salt)
         assert warehouse.rows(f"select salt from {warehouse.name('raw.workspace')}") == [(salt,)]
+
+
+def test_a_load_that_fails_before_its_line_in_the_ledger_is_repeated_whole(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "web" / "calls.ndjson"
+    file.parent.mkdir()
+    calls = [b'{"messageId":"m1","traits":{"phone":"07911123456"}}', b'{"messageId":"m2"}', b'{"messageId":"m1"}', b"{broken"]
+    file.write_bytes(b"\n".join(calls))
+    write = type(warehouse).write
+
+    def fail_at_the_ledger(self: Warehouse, table: str, *arguments: object, **key: object) -> None:
+        if table == "raw.ingest_files":
+            raise KeyboardInterrupt
+        write(self, table, *arguments, **key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(warehouse), "write", fail_at_the_ledger)
+        with pytest.raises(KeyboardInterrupt):
+            load_files(warehouse, [file], region="GB")
+    [report] = load_files(warehouse, [file], region="GB").files
+    assert (report.status, report.rows_loaded, report.rows_rejected, report.rows_duplicate) == ("loaded", 2, 1, 1)
+    for table, rows in {"events": 3, "ingest_rejects": 1, "phone_numbers": 1, "ingest_files": 1}.items():
+        assert warehouse.rows(f"select count(*) from {warehouse.name(f'raw.{table}')}") == [(rows,)]
+    assert load_files(warehouse, [file], region="GB").files[0].status == "already loaded"
 
 
 def test_a_failed_transaction_leaves_nothing_on_engines_that_have_transactions(
