@@ -55,13 +55,15 @@ class WriteKeys:
         """Read `source:key,source:key`; a source may have several keys. Raise UsageError, which never quotes a key."""
         self._sources: dict[bytes, str] = {}
         for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
-            source, _, key = entry.partition(":")
-            is_name = sources.NAME.fullmatch(source) and not source.startswith(".") and source != "tables"
+            source, colon, key = entry.partition(":")
+            is_name = colon and sources.NAME.fullmatch(source) and not source.startswith(".") and source != "tables"
             if not is_name or not re.fullmatch(r"[A-Za-z0-9_.~+/=-]{8,200}", key):
                 raise UsageError(
                     "The write keys cannot be read.",
                     where=f"TESSERA_WRITE_KEYS, entry {number}",
-                    found="a source that cannot be a name" if not is_name else "a key that is too short or has other characters",
+                    found="no name of a source before the key"
+                    if not is_name
+                    else "a key that is too short or has other characters",
                     allowed=f"SOURCE:KEY, several with commas between; SOURCE is {sources.ALLOWED}, does not begin with a dot and is not"
                     " `tables`; KEY is 8 to 200 letters, digits or any of _.~+/=-",
                     fix="for example TESSERA_WRITE_KEYS=web:$(openssl rand -hex 16)",
