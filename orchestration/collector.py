@@ -72,7 +72,15 @@ def create_app(keys: WriteKeys, journal: Journal) -> FastAPI:
         await asyncio.to_thread(journal.close)
 
     app = FastAPI(title="Tessera collector", lifespan=lifespan, openapi_url=None)
-    app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"], max_age=86_400)
+    # Any page may send, and beacons always send credentials; none of theirs count here.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origin_regex=".*",
+        allow_credentials=True,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        max_age=86_400,
+    )
 
     @app.exception_handler(RefusedError)
     async def refuse(_: Request, error: RefusedError) -> JSONResponse:

@@ -315,7 +315,7 @@ class _File:
 
     def __init__(self, folder: Path) -> None:
         _make_folder(folder)
-        name = f"collected-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(6)}.ndjson.part"
+        name = f"collected-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{secrets.token_hex(6)}.ndjson.part"
         self.path, self.size, self.opened = folder / name, 0, time.monotonic()
         self._file = self.path.open("xb", buffering=0)
         try:
