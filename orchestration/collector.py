@@ -79,6 +79,7 @@ def create_app(keys: WriteKeys, journal: Journal) -> FastAPI:
         allow_credentials=True,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        expose_headers=["Retry-After"],
         max_age=86_400,
     )
 

@@ -234,6 +234,7 @@ def test_a_browser_may_send_from_any_page(collector: Collector) -> None:
     assert line["context"] == {"ip": "127.0.0.1", "page": {"path": "/"}}
     refused = collector.post("t", b"{", key=None, headers=plain)
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (400, origin["Origin"])
+    assert refused.headers["access-control-expose-headers"] == "Retry-After"
 
 
 def test_only_the_named_proxy_is_believed_about_addresses(own: Collector) -> None:
