@@ -99,6 +99,26 @@ def load(
 
 
 @app.command()
+def collect(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65_535)] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine's.")] = "127.0.0.1",
+    proxy: Annotated[
+        str | None, typer.Option(help="Address of your reverse proxy: only its X-Forwarded-For says where a browser is.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="A file is delivered to the landing folder at this age at the latest.", min=1)
+    ] = 60,
+    megabytes: Annotated[int, typer.Option(help="A file is delivered at this size.", min=1)] = 100,
+) -> None:
+    """Receive events from Segment's SDKs over HTTP into the landing folder. Write keys: TESSERA_WRITE_KEYS=source:key,…"""
+    from orchestration import collector
+    from orchestration.lib.collect import WriteKeys
+
+    keys = WriteKeys(os.environ.get("TESSERA_WRITE_KEYS", ""))
+    collector.serve(keys, host=host, port=port, proxy=proxy, max_bytes=megabytes << 20, max_seconds=seconds)
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help='One SQL statement, such as "select * from profiles.profiles limit 5".')],
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,

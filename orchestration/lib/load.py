@@ -30,6 +30,7 @@ import numpy as np
 import phonenumbers
 import pyarrow as pa
 
+from orchestration.lib import sources
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.warehouse import TABLES, Warehouse, literal
 
@@ -150,10 +151,13 @@ def _find(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
 
 def _source_of(path: Path, source: str | None) -> str:
     name = path.parent.name if source is None else source
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
-        allowed = "1 to 64 letters, digits, dots, dashes or underscores"
+    if not sources.NAME.fullmatch(name):
         raise UsageError(
-            "The source needs another name.", where=str(path), found=repr(name), allowed=allowed, fix="pass --source NAME"
+            "The source needs another name.",
+            where=str(path),
+            found=repr(name),
+            allowed=sources.ALLOWED,
+            fix="pass --source NAME",
         )
     return name
 
