@@ -16,6 +16,8 @@ from pathlib import Path
 from orchestration import paths
 from orchestration.lib import config, runs, warehouse
 from orchestration.lib.errors import TesseraError, UsageError
+from orchestration.lib.plan import compile as plan_compile
+from orchestration.lib.plan import model as plan_model
 
 DBT = Path(sys.executable).parent / "dbt"
 DEFAULT_SALT = "tessera"
@@ -78,6 +80,7 @@ def prepare() -> Path:
     Does nothing twice: the manifest is parsed again only when a file of the project changed.
     """
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS)
+    plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.COMPILED_MACROS / "tracking_plan.sql")
     if paths.target() == EMBEDDED:
         with warehouse.connect(paths.warehouse_file()) as connection:
             warehouse.ensure_tables(connection, space=paths.space(), salt=salt())

@@ -75,10 +75,10 @@ def _with(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=parts)
 
 
-def _schemas() -> st.SearchStrategy[Any]:
+def _leaves() -> st.SearchStrategy[Any]:
     bounds = st.integers(0, 5)
     kinds = st.sampled_from(["string", "number", "integer", "boolean", "null", "array", "object"])
-    leaves = st.one_of(
+    return st.one_of(
         st.booleans(),
         _with(type=kinds | st.lists(kinds, min_size=1, max_size=3, unique=True)),
         _with(type=st.just("string"), minLength=bounds, maxLength=bounds, pattern=PATTERNS),
@@ -88,7 +88,10 @@ def _schemas() -> st.SearchStrategy[Any]:
         _with(enum=st.lists(SCALARS, min_size=1, max_size=4)),
         _with(const=SCALARS),
     )
-    return st.recursive(leaves, lambda inner: st.one_of(_objects(inner), _arrays(inner)), max_leaves=6)
+
+
+def _schemas() -> st.SearchStrategy[Any]:
+    return st.recursive(_leaves(), lambda inner: st.one_of(_objects(inner), _arrays(inner)), max_leaves=6)
 
 
 def _objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -136,18 +139,12 @@ def _instances(draw: st.DrawFn, schema: Any) -> Any:
 
 
 @st.composite
-def _cases(draw: st.DrawFn) -> tuple[Any, list[Any]]:
-    schema = draw(_schemas())
+def _cases(draw: st.DrawFn, schemas: st.SearchStrategy[Any]) -> tuple[Any, list[Any]]:
+    schema = draw(schemas)
     return schema, [draw(_instances(schema)) for _ in range(INSTANCES_A_SCHEMA)]
 
 
-@settings(max_examples=260, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(case=_cases())
-def test_the_verdicts_are_those_of_jsonschema_rs(case: tuple[Any, list[Any]], verdicts: Verdicts) -> None:
-    """260 schemas of 20 instances each are 5,200 cases.
-
-    Whole numbers stay within 2^53, up to which a double is exact: SQL compares numbers as doubles.
-    """
+def _judge(case: tuple[Any, list[Any]], verdicts: Verdicts) -> None:
     schema, instances = case
     assert list(problems(schema)) == []
     oracle = jsonschema_rs.Draft7Validator(schema, validate_formats=True)
@@ -156,6 +153,23 @@ def test_the_verdicts_are_those_of_jsonschema_rs(case: tuple[Any, list[Any]], ve
     assert [
         (instance, f"valid: {valid}") for instance, valid, says in zip(instances, expected, found, strict=True) if valid != says
     ] == []
+
+
+@settings(max_examples=160, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(case=_cases(_schemas()))
+def test_the_verdicts_on_nested_schemas_are_those_of_jsonschema_rs(case: tuple[Any, list[Any]], verdicts: Verdicts) -> None:
+    """160 schemas of 20 instances each are 3,200 cases.
+
+    Whole numbers stay within 2^53, up to which a double is exact: SQL compares numbers as doubles.
+    """
+    _judge(case, verdicts)
+
+
+@settings(max_examples=160, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(case=_cases(_leaves()))
+def test_the_verdicts_on_single_values_are_those_of_jsonschema_rs(case: tuple[Any, list[Any]], verdicts: Verdicts) -> None:
+    """160 schemas of 20 instances each are 3,200 cases."""
+    _judge(case, verdicts)
 
 
 @pytest.mark.parametrize("pattern", [r"(?=a)", r"(?!a)", r"(a)\1", r"\bword", r"\p{L}", "(?<name>a)", "a{1,300}", "[", "a{b", "*a", "[]"])

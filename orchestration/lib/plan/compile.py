@@ -5,7 +5,7 @@ an entry for each path of the schema. Arrays of objects become a select of their
 that breaks something; `broken` holds an entry for each rule broken, its fields parted by control characters:
 
     violation type | field | expected | class of rule | top-level property | kind found
-    violation type | prefix of fields | '' | class of rule | planned properties, parted by GROUP | properties found, likewise
+    `keys` | prefix of fields | top-level property | class of rule | properties planned, parted by GROUP | properties found, likewise
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.lib.config import jinja_literal
-from orchestration.lib.plan.model import COMMON_PAYLOADS, PAYLOADS, Event, Plan, Policy
+from orchestration.lib.plan.model import COMMON_PAYLOADS, PAYLOADS, Consolidation, Event, Plan
 from orchestration.lib.plan.schema import portable_pattern
 
 GROUP, RECORD, UNIT = "\x1d", "\x1e", "\x1f"
@@ -27,7 +27,7 @@ KINDS = {
 }  # fmt: skip
 COLUMNS = "event_id, event, event_version, source_id"
 TOO_MANY_ARGUMENTS = 90  # PostgreSQL's functions take 100
-UNPLANNED = "Unplanned Property"
+UNPLANNED, UNPLANNED_KEYS = "Unplanned Property", "keys"
 
 
 def literal(text: str) -> str:
@@ -176,7 +176,7 @@ def members(node: Node, here: list[Node], top: str, *, reports_unplanned: bool) 
         keys = f"{{{{ json_key_list({jinja_literal(node.text)}, {jinja_literal(literal_of(GROUP))}) }}}}"
         planned = GROUP.join(child.path[-1] for child in declared)
         at_top = "" if node.parent is None and not top else top or node.path[0]
-        head = UNIT.join([UNPLANNED, f"{node.field}.", at_top, rule, planned, ""])
+        head = UNIT.join([UNPLANNED_KEYS, f"{node.field}.", at_top, rule, planned, ""])
         condition = f"{node.kind} = 'OBJECT' and {count} > {present}"
         yield f"case when {condition} then concat({literal(head)}, {keys}, {literal(RECORD)}) else '' end"
 
@@ -253,8 +253,11 @@ def outcomes(event: Event | None, plan: Plan, rule: str) -> str:
 
 def source(event: Event, plan: Plan, column: str, where: list[str], relation: str) -> str:
     """Return the select of an event's messages."""
+    on_invalid = outcomes(event, plan, "invalid")
+    if column == "context":  # nothing is left out of the context, which describes the sender
+        on_invalid = on_invalid.replace("'omit'", "'allow'")
     return (
-        f"            select\n                {COLUMNS},\n                {outcomes(event, plan, 'invalid')} as on_invalid,\n"
+        f"            select\n                {COLUMNS},\n                {on_invalid} as on_invalid,\n"
         f"                {outcomes(event, plan, 'unplanned_property')} as on_unplanned_property,\n"
         f"                coalesce({column}, '{{}}') as value\n            from {relation}\n            where {' and '.join(where)}"
     )
@@ -320,11 +323,56 @@ def breaches(plan: Plan, relation: str = "{{ messages }}") -> str:
     )
 
 
+def consolidated(plan: Plan) -> tuple[str, str]:
+    """Return the SQL (with macro calls) of a track call's golden name and of its properties, over columns of staging.
+
+    Of each property that a rule touches, the golden name's own value comes first, then that of the old name; `set` is stronger than
+    both, `map` translates what is left. The old names go.
+    """
+    names: list[str] = []
+    changes: list[str] = []
+    for event in plan.live():
+        for rule in event.consolidate:
+            condition = f"type = 'track' and {any_of('event', rule.from_)}"
+            condition += f" and {any_of('source_id', rule.sources)}" if rule.sources else ""
+            condition += f" and occurred_at < timestamp '{rule.until.isoformat()} 00:00:00'" if rule.until else ""
+            names.append(f"when {condition} then {literal(event.event or '')}")
+            touched = list(dict.fromkeys([*rule.rename.values(), *rule.set, *rule.map]))
+            if touched:
+                added = ", ".join(f"[{jinja_literal(key)}, {golden_value(rule, key)}]" for key in touched)
+                removed = f"text_array({jinja_literal([*rule.rename, *touched])})"
+                changed = f"{{{{ json_changed(\"coalesce(properties, '{{}}')\", {removed}, [{added}]) }}}}"
+                is_object = "{{ json_kinds(\"coalesce(properties, '{}')\", [[]]) }}"
+                changes.append(f"when {condition} and ({is_object})[1] = 'OBJECT' then {changed}")
+    name = f"case\n{chr(10).join(names)}\nelse event end" if names else "event"
+    return name, f"case\n{chr(10).join(changes)}\nelse properties end" if changes else "properties"
+
+
+def golden_value(rule: Consolidation, key: str) -> str:
+    """Return a Jinja expression for the SQL of a golden property's value as JSON text."""
+    if key in rule.set:
+        return f"text_literal({jinja_literal(json.dumps(rule.set[key], ensure_ascii=False))})"
+    named = [key, *(old for old, new in rule.rename.items() if new == key)]
+    value = " ~ ', ' ~ ".join(f"json_member('properties', {jinja_literal(name)})" for name in named)
+    value = f"('coalesce(' ~ {value} ~ ', null)')"
+    if key not in rule.map:
+        return value
+    read = " ~ ', ' ~ ".join(f"'(' ~ json_texts('properties', {jinja_literal([[name]])}) ~ ')[1]'" for name in named)
+    cases = " ~ ".join(
+        f"' when ' ~ text_literal({jinja_literal(old)}) ~ ' then ' ~ text_literal({jinja_literal(json.dumps(new, ensure_ascii=False))})"
+        for old, new in rule.map[key].items()
+    )
+    return f"('case coalesce(' ~ {read} ~ ', null)' ~ {cases} ~ ' else ' ~ {value} ~ ' end')"
+
+
 def macros(plan: Plan) -> str:
     """Return the compiled macros: what breaks the plan, and what staging consolidates."""
+    name, properties = consolidated(plan)
     return (
         "{# Compiled from tracking_plan; edits here are lost. #}\n"
-        f"{{% macro plan_breaches(messages) -%}}\n{breaches(plan)}\n{{%- endmacro %}}\n"
+        f"{{% macro plan_breaches(messages) -%}}\n{breaches(plan)}\n{{%- endmacro %}}\n\n"
+        f"{{% macro consolidated_event() -%}}\n{name}\n{{%- endmacro %}}\n\n"
+        f"{{% macro consolidated_properties() -%}}\n{properties}\n{{%- endmacro %}}\n"
     )
 
 
@@ -334,6 +382,3 @@ def write(plan: Plan, file: Path) -> None:
     text = macros(plan)
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         file.write_text(text, encoding="utf-8")
-
-
-__all__ = ["GROUP", "RECORD", "UNIT", "Policy", "breaches", "macros", "selects", "write"]
