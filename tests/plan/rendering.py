@@ -11,8 +11,8 @@ import jinja2.ext
 
 from tests.conftest import ROOT
 
-MACROS = ("engine/text_literal", "engine/json_kinds", "engine/json_texts", "engine/json_keys_of", "engine/json_item_rows",
-          "engine/json_number", "engine/text_rows", "engine/has_match", "product/has_format")  # fmt: skip
+MACROS = ("engine/text_literal", "engine/text_array", "engine/json_kinds", "engine/json_texts", "engine/json_keys_of", 
+          "engine/json_item_rows",           "engine/json_number", "engine/text_rows", "engine/has_match", "product/is_date_time")  # fmt: skip
 
 
 class Renderer:

@@ -41,8 +41,8 @@ def verdicts() -> Iterator[Verdicts]:
                 "insert into cases select unnest(?::bigint[]), null, null, null, unnest(?::varchar[])",
                 [list(range(len(instances))), [json.dumps(instance) for instance in instances]],
             )
-            sql = renderer.render("\nunion all\n".join(selects) or "select event_id from cases where false")
-            broken = {row[0] for row in connection.execute(f"select event_id from ({sql})").fetchall()}
+            sql = renderer.render("\nunion all\n".join(selects) or "select event_id, '' as broken from cases")
+            broken = {row[0] for row in connection.execute(f"select event_id from ({sql}) where broken <> ''").fetchall()}
             return [number not in broken for number in range(len(instances))]
 
         yield judge
@@ -54,7 +54,9 @@ def test_the_verdicts_are_those_of_the_json_schema_suite(group: dict[str, Any], 
     assert [test["description"] for test, valid in zip(group["tests"], found, strict=True) if valid != test["valid"]] == []
 
 
-NAMES = st.sampled_from(["order_id", "total", "Total", "a/b", "a~b", 'quo"te', "it's", "with blank", "ünï", "$", "0", "{{ x }}", "drop table"])
+NAMES = st.sampled_from(
+    ["order_id", "total", "Total", "a/b", "a~b", 'quo"te', "it's", "with blank", "ünï", "$", "0", "{{ x }}", "drop table"]
+)
 INTEGERS = st.integers(-(2**53), 2**53) | st.integers(-3, 12)
 NUMBERS = INTEGERS | st.sampled_from([3.0, -0.0, 0.1, 1.5, 2.5, 1e3, -2.75, 1e21]) | st.floats(-1e15, 1e15).map(float)
 TEXTS = st.sampled_from([
@@ -66,8 +68,8 @@ TEXTS = st.sampled_from([
 ]) | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)  # fmt: skip
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS
 PATTERNS = st.sampled_from([
-    r"^[A-Z]{3}$", r"^\d+$", r"\w", r"^\S*$", r"^.$", r"a|b", r"^(?:https?)://", r"\.", r"[^a-z]", r"^\w+@\w+\.\w+$", r"[\d.-]", "^$", r"\u00e4",
-    r"^(?:a|EU?R?)*$", r"[\]\\^]", r"\s", r"e{2,}", "^x.y$", "'", "[$]$", r"\$|'",
+    r"^[A-Z]{3}$", r"^\d+$", r"\w", r"^\S*$", r"^.$", r"a|b", r"^(?:https?)://", r"\.", r"[^a-z]", r"^\w+@\w+\.\w+$", r"[\d.-]", "^$",
+    r"\u00e4",     r"^(?:a|EU?R?)*$", r"[\]\\^]", r"\s", r"e{2,}", "^x.y$", "'", "[$]$", r"\$|'",
 ])  # fmt: skip
 
 
@@ -109,9 +111,7 @@ def _arrays(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return _with(type=st.just("array"), items=inner, minItems=st.integers(0, 3), maxItems=st.integers(0, 3))
 
 
-JSON = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=8
-)
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=8)
 
 
 @st.composite
@@ -172,7 +172,9 @@ def test_the_verdicts_on_single_values_are_those_of_jsonschema_rs(case: tuple[An
     _judge(case, verdicts)
 
 
-@pytest.mark.parametrize("pattern", [r"(?=a)", r"(?!a)", r"(a)\1", r"\bword", r"\p{L}", "(?<name>a)", "a{1,300}", "[", "a{b", "*a", "[]"])
+@pytest.mark.parametrize(
+    "pattern", [r"(?=a)", r"(?!a)", r"(a)\1", r"\bword", r"\p{L}", "(?<name>a)", "a{1,300}", "[", "a{b", "*a", "[]"]
+)
 def test_a_pattern_that_engines_read_differently_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         portable_pattern(pattern)

@@ -4,7 +4,7 @@
 {% macro json_changed(column, removed, added=[]) -%} {{ adapter.dispatch("json_changed", "tessera")(column, removed, added) }} {%- endmacro %}
 
 {% macro duckdb__json_changed(column, removed, added) -%}
-    '{' || array_to_string(
+    case when {{ column }} is not null then '{' || array_to_string(
         list_concat(
             list_transform(
                 list_filter(json_keys({{ column }}), lambda key: not list_contains({{ removed }}, key)),
@@ -16,7 +16,7 @@
             )
         ),
         ','
-    ) || '}'
+    ) || '}' end
 {%- endmacro %}
 
 {% macro postgres__json_changed(column, removed, added) -%}

@@ -1,11 +1,16 @@
--- What breaks the tracking plan, one row a message, rule and field, with what follows from it. Most messages
--- break nothing: each is read once, and only the entries of those that do are taken apart.
+-- What breaks the tracking plan, one row a message, rule and field, with what follows from it. `broken` is
+-- filtered only once it is in rows: DuckDB would push a filter down and parse the JSON again for every rule.
 with
     broken as ({{ plan_breaches(ref("stg_segment__events")) }}),
 
     entries as (
         select
-            event_id, event, event_version, on_invalid, on_unplanned_property, {{ text_rows("broken", "chr(30)") }} as entry
+            event_id,
+            event,
+            event_version,
+            on_invalid,
+            on_unplanned_property,
+            {{ text_rows("broken", "chr(30)") }} as entry
         from broken
     ),
 
@@ -80,7 +85,8 @@ with
                     'expected '
                     || expected
                     || ', found '
-                    || case found
+                    || case
+                        found
                         when 'VARCHAR'
                         then 'string'
                         when 'NULL'

@@ -5,7 +5,8 @@ with
     omissions as (
         select
             event_id,
-            {{ collected_texts("case when field like 'properties.%' then property end") }} as properties_omitted,
+            {{ collected_texts("case when field like 'properties.%' then property end") }}
+            as properties_omitted,
             {{ collected_texts("case when field like 'traits.%' then property end") }} as traits_omitted
         from {{ ref("int_events_planned") }}
         where outcome = 'omitted'
@@ -25,10 +26,12 @@ with
 select
     event_id,
     coalesce(
-        nullif({{ json_text("traits", ["email"]) }}, ''), nullif({{ json_text("context", ["traits", "email"]) }}, '')
+        nullif({{ json_text("traits", ["email"]) }}, ''),
+        nullif({{ json_text("context", ["traits", "email"]) }}, '')
     ) as email,
     coalesce(
-        nullif({{ json_text("traits", ["phone"]) }}, ''), nullif({{ json_text("context", ["traits", "phone"]) }}, '')
+        nullif({{ json_text("traits", ["phone"]) }}, ''),
+        nullif({{ json_text("context", ["traits", "phone"]) }}, '')
     ) as phone,
     properties,
     traits

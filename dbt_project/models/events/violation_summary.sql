@@ -1,7 +1,8 @@
 -- What to tell the people who send the events: how much, since when, whom it touches.
 with
     messages as (
-        select event_id, event, source_id, coalesce(user_id, anonymous_id) as person from {{ ref("stg_segment__events") }}
+        select event_id, event, source_id, coalesce(user_id, anonymous_id) as person
+        from {{ ref("stg_segment__events") }}
     ),
 
     violations as (select * from {{ ref("event_violations") }}),

@@ -111,14 +111,15 @@ with
     ),
 
     dated as (
-        select *, case when time_problem is null then claimed_at else received_at end as occurred_at from flagged
+        select *, case when time_problem is null then claimed_at else received_at end as occurred_at
+        from flagged
     )
 
 -- Names and properties are consolidated as the tracking plan says today; raw keeps what was delivered.
 select
     event_id,
     type,
-    {{ consolidated_event() }} as event,
+    {{ plan_event() }} as event,
     event as delivered_event,
     event_version,
     user_id,
@@ -128,7 +129,7 @@ select
     phone,
     source_id,
     name,
-    {{ consolidated_properties() }} as properties,
+    {{ plan_properties() }} as properties,
     traits,
     context,
     time_problem,

@@ -1,8 +1,8 @@
 """The plan as SQL: one select for every live event version, its own messages read once, its schema's rules as conditions.
 
 What differs by engine is called as a macro of `macros/engine`; everything else is plain SQL over two arrays, `kinds` and `texts`, with
-an entry for each path of the schema. Arrays of objects become a select of their own, one row an item. A select gives one row a message
-that breaks something; `broken` holds an entry for each rule broken, its fields parted by control characters:
+an entry for each path of the schema. Arrays of objects become a select of their own, one row an item. A select gives one row a message;
+`broken` is empty or holds an entry for each rule broken, its fields parted by control characters:
 
     violation type | field | expected | class of rule | top-level property | kind found
     `keys` | prefix of fields | top-level property | class of rule | properties planned, parted by GROUP | properties found, likewise
@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestration.lib.config import jinja_literal
 from orchestration.lib.plan.model import COMMON_PAYLOADS, PAYLOADS, Consolidation, Event, Plan
-from orchestration.lib.plan.schema import portable_pattern
+from orchestration.lib.plan.schema import FORMATS, NUMBERS, portable_pattern
 
 GROUP, RECORD, UNIT = "\x1d", "\x1e", "\x1f"
 KINDS = {
@@ -48,14 +48,14 @@ def any_of(column: str, values: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Node:
-    """A place in a schema, the number of its path in `kinds` and `texts`, and what is said about it."""
+    """A place in a schema, the number of its path in `kinds`, and what is said about it."""
 
     at: int
     path: tuple[str, ...]
     field: str
     schema: dict[str, Any] | bool
-    parent: Node | None = None
-    children: tuple[str, ...] = ()
+    parent: Node | None
+    read: list[tuple[str, ...]]  # the paths whose texts are needed, shared by all nodes: a text costs more than a kind
 
     @property
     def kind(self) -> str:
@@ -63,18 +63,26 @@ class Node:
 
     @property
     def text(self) -> str:
-        return f"texts[{self.at}]"
+        if self.path not in self.read:
+            self.read.append(self.path)
+        return f"texts[{self.read.index(self.path) + 1}]"
+
+    @property
+    def container(self) -> str:
+        """The text of an object or array; the whole value need not be read a second time."""
+        return self.text if self.path else "value"
 
 
 def nodes(schema: dict[str, Any] | bool, field: str) -> list[Node]:
     """Return the places that a schema describes or requires, arrays' items left out, parents first."""
     found: list[Node] = []
+    read: list[tuple[str, ...]] = []
 
     def visit(part: dict[str, Any] | bool, path: tuple[str, ...], name: str, parent: Node | None) -> None:
         declared = part.get("properties", {}) if isinstance(part, dict) else {}
         required = part.get("required", []) if isinstance(part, dict) else []
         keys = tuple(dict.fromkeys([*declared, *required]))
-        node = Node(len(found) + 1, path, name, part, parent, keys)
+        node = Node(len(found) + 1, path, name, part, parent, read)
         found.append(node)
         for key in keys:
             visit(declared.get(key, True), (*path, key), f"{name}.{key}", node)
@@ -91,12 +99,13 @@ def entry(condition: str, kind: str, field: str, expected: str, rule: str, top: 
 
 def rules(node: Node, top: str) -> Iterator[str]:
     """Yield the entries for one place."""
-    schema, kind, text = node.schema, node.kind, node.text
+    schema, kind = node.schema, node.kind
     if schema is False:
         yield entry(f"{kind} is not null", UNPLANNED, node.field, "nothing", "invalid", top, kind)
         return
     if schema is True:
         return
+    text = node.text if is_read(schema) else ""
     if "type" in schema:
         types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
         allowed = any_of(kind, dict.fromkeys(name for item in types for name in KINDS[item]))
@@ -116,7 +125,8 @@ def rules(node: Node, top: str) -> Iterator[str]:
         match = f"{{{{ has_match({jinja_literal(text)}, {jinja_literal(pattern)}) }}}}"
         yield entry(f"{kind} = 'VARCHAR' and not {match}", "Pattern", node.field, schema["pattern"], "invalid", top, kind)
     if "format" in schema:
-        check = f"{{{{ has_format({jinja_literal(text)}, {jinja_literal(schema['format'])}) }}}}"
+        macro = "is_date_time" if schema["format"] == "date-time" else "has_match"
+        check = f"{{{{ {macro}({jinja_literal(text)}, {jinja_literal(FORMATS[schema['format']])}) }}}}"
         yield entry(f"{kind} = 'VARCHAR' and not {check}", "Format", node.field, schema["format"], "invalid", top, kind)
     for keyword, operator in {"minimum": "<", "maximum": ">", "exclusiveMinimum": "<=", "exclusiveMaximum": ">="}.items():
         if keyword in schema:
@@ -125,19 +135,32 @@ def rules(node: Node, top: str) -> Iterator[str]:
             yield entry(f"{value} {operator} {number(schema[keyword])}", "Range", node.field, expected, "invalid", top, kind)
     measures = {
         "Length": ("VARCHAR", f"char_length({text})"),
-        "Items": ("ARRAY", f"{{{{ json_item_count({jinja_literal(text)}) }}}}"),
-        "Properties": ("OBJECT", f"{{{{ json_key_count({jinja_literal(text)}) }}}}"),
+        "Items": ("ARRAY", "json_item_count"),
+        "Properties": ("OBJECT", "json_key_count"),
     }
     for unit, (of_kind, measure) in measures.items():
         for keyword, operator in {f"min{unit}": "<", f"max{unit}": ">"}.items():
             if keyword in schema:
-                counted = f"case when {kind} = '{of_kind}' then {measure} end"
+                measured = measure if unit == "Length" else f"{{{{ {measure}({jinja_literal(node.container)}) }}}}"
+                counted = f"case when {kind} = '{of_kind}' then {measured} end"
                 yield entry(
-                    f"{counted} {operator} {schema[keyword]}", "Length", node.field, f"{keyword} {schema[keyword]}", "invalid", top, kind
+                    f"{counted} {operator} {schema[keyword]}",
+                    "Length",
+                    node.field,
+                    f"{keyword} {schema[keyword]}",
+                    "invalid",
+                    top,
+                    kind,
                 )
     if schema.get("items") is False:
-        counted = f"case when {kind} = 'ARRAY' then {measures['Items'][1]} end"
+        counted = f"case when {kind} = 'ARRAY' then {{{{ json_item_count({jinja_literal(node.container)}) }}}} end"
         yield entry(f"{counted} > 0", "Length", node.field, "maxItems 0", "invalid", top, kind)
+
+
+def is_read(schema: dict[str, Any]) -> bool:
+    """Whether a schema's rules need a single value's text, not only its kind."""
+    types = [schema.get("type")] if isinstance(schema.get("type"), str) else schema.get("type", [])
+    return "integer" in types or bool({*schema} & {*NUMBERS, "enum", "const", "pattern", "format", "minLength", "maxLength"})
 
 
 def one_of(kind: str, text: str, values: list[Any]) -> str:
@@ -172,8 +195,8 @@ def members(node: Node, here: list[Node], top: str, *, reports_unplanned: bool) 
     if additional is False or (additional is None and reports_unplanned and (declared or node.parent is None)):
         rule = "invalid" if additional is False else "unplanned_property"
         present = " + ".join(["0", *(f"case when {child.kind} is null then 0 else 1 end" for child in declared)])
-        count = f"{{{{ json_key_count({jinja_literal(node.text)}) }}}}"
-        keys = f"{{{{ json_key_list({jinja_literal(node.text)}, {jinja_literal(literal_of(GROUP))}) }}}}"
+        count = f"{{{{ json_key_count({jinja_literal(node.container)}) }}}}"
+        keys = f"{{{{ json_key_list({jinja_literal(node.container)}, {jinja_literal(literal_of(GROUP))}) }}}}"
         planned = GROUP.join(child.path[-1] for child in declared)
         at_top = "" if node.parent is None and not top else top or node.path[0]
         head = UNIT.join([UNPLANNED_KEYS, f"{node.field}.", at_top, rule, planned, ""])
@@ -189,7 +212,9 @@ def literal_of(character: str) -> str:
 def concatenated(parts: list[str]) -> str:
     """Return SQL that joins texts, in as many steps as functions have room for."""
     if len(parts) > TOO_MANY_ARGUMENTS:
-        return concatenated([concatenated(parts[at : at + TOO_MANY_ARGUMENTS]) for at in range(0, len(parts), TOO_MANY_ARGUMENTS)])
+        return concatenated(
+            [concatenated(parts[at : at + TOO_MANY_ARGUMENTS]) for at in range(0, len(parts), TOO_MANY_ARGUMENTS)]
+        )
     joined = ",\n            ".join(parts)
     return f"concat(\n            '',\n            {joined}\n        )"
 
@@ -204,17 +229,17 @@ def selects(
         own_top = top or (node.path[0] if node.path else "")
         entries += rules(node, own_top)
         entries += members(node, here, top, reports_unplanned=reports_unplanned)
-    paths = jinja_literal([list(node.path) for node in here])
+    kinds, texts = jinja_literal([list(node.path) for node in here]), jinja_literal([list(path) for path in here[0].read])
     read = (
         f"select\n            {COLUMNS}, on_invalid, on_unplanned_property, value,\n"
-        f"            {{{{ json_kinds('value', {paths}) }}}} as kinds,\n            {{{{ json_texts('value', {paths}) }}}} as texts\n"
+        f"            {{{{ json_kinds('value', {kinds}) }}}} as kinds,\n            {{{{ json_texts('value', {texts}) }}}} as texts\n"
         f"        from (\n{source}\n        ) as messages"
     )
     if entries:
         yield (
             f"select {COLUMNS}, on_invalid, on_unplanned_property, broken\nfrom (\n    select\n        {COLUMNS}, on_invalid, "
             f"on_unplanned_property,\n        {concatenated(entries)} as broken\n    from (\n        {read}\n    ) as parsed\n"
-            ") as checked\nwhere broken <> ''"
+            ") as checked"
         )
     for node in here:
         items = node.schema.get("items") if isinstance(node.schema, dict) else None
@@ -233,7 +258,9 @@ def selects(
 def asserts(schema: dict[str, Any]) -> bool:
     """Whether a schema says anything that a value can break (or that makes its properties planned)."""
     return any(
-        keyword not in ("properties", "items") or value for keyword, value in schema.items() if not keyword.startswith(("x-", "$"))
+        keyword not in ("properties", "items") or value
+        for keyword, value in schema.items()
+        if not keyword.startswith(("x-", "$"))
     ) and bool({*schema} - {"title", "description", "default", "examples", "id", "key", "labels"})
 
 
@@ -288,7 +315,15 @@ def breaches(plan: Plan, relation: str = "{{ messages }}") -> str:
             if is_oldest:
                 condition = f"event_version is not null and event_version <> {literal(str(event.version))}"
                 extra.append(
-                    entry(condition, "Unplanned Version", "context.protocols.event_version", f"one of {', '.join(numbers)}", "version", "", "null")
+                    entry(
+                        condition,
+                        "Unplanned Version",
+                        "context.protocols.event_version",
+                        f"one of {', '.join(numbers)}",
+                        "version",
+                        "",
+                        "null",
+                    )
                 )
             if event.status == "deprecated":
                 since = f"occurred_at >= timestamp '{event.sunset.isoformat()} 00:00:00'" if event.sunset else "true"
@@ -308,9 +343,7 @@ def breaches(plan: Plan, relation: str = "{{ messages }}") -> str:
             calls = [call for call, column in PAYLOADS.items() if column == payload] or list(PAYLOADS)
             if schema is not True:
                 where = [any_of("type", calls)]
-                parts += selects(
-                    source(plan.common, plan, payload, where, relation), schema, payload, reports_unplanned=False
-                )
+                parts += selects(source(plan.common, plan, payload, where, relation), schema, payload, reports_unplanned=False)
     if plan.names():
         parts.append(
             f"select {COLUMNS}, '' as on_invalid, '' as on_unplanned_property,\n"
@@ -371,8 +404,8 @@ def macros(plan: Plan) -> str:
     return (
         "{# Compiled from tracking_plan; edits here are lost. #}\n"
         f"{{% macro plan_breaches(messages) -%}}\n{breaches(plan)}\n{{%- endmacro %}}\n\n"
-        f"{{% macro consolidated_event() -%}}\n{name}\n{{%- endmacro %}}\n\n"
-        f"{{% macro consolidated_properties() -%}}\n{properties}\n{{%- endmacro %}}\n"
+        f"{{% macro plan_event() -%}}\n{name}\n{{%- endmacro %}}\n\n"
+        f"{{% macro plan_properties() -%}}\n{properties}\n{{%- endmacro %}}\n"
     )
 
 

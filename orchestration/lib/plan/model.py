@@ -192,7 +192,7 @@ class Problem:
 class Plan:
     """A whole plan. `files` says where each event is written."""
 
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     events: Sequence[Event] = ()
     common: Event | None = None
     files: Sequence[Path] = field(default=(), compare=False)
@@ -329,7 +329,10 @@ def _check_together(folder: Path, plan: Plan) -> Iterator[Problem]:
     for name, places in written.items():
         rules = [(plan.events[plan.files.index(file)].consolidate[number], file, number) for file, number in places]
         for at, (rule, file, number) in enumerate(rules):
-            if any(not earlier.sources or not rule.sources or set(earlier.sources) & set(rule.sources) for earlier, _, _ in rules[:at]):
+            if any(
+                not earlier.sources or not rule.sources or set(earlier.sources) & set(rule.sources)
+                for earlier, _, _ in rules[:at]
+            ):
                 yield _Lines(file).problem(("consolidate", number, "from"), f"{name} is consolidated twice for one source")
     settings = folder / "plan.yml"
     for funnel, steps in plan.settings.funnels.items():

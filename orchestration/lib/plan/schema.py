@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 TYPES = ("string", "number", "integer", "boolean", "null", "array", "object")
-FORMATS = ("date-time", "date", "email", "uri", "uuid")
 PII = ("email", "phone", "name", "id", "address", "free_text")
 NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
@@ -23,6 +22,42 @@ ANNOTATIONS = {
 }  # fmt: skip
 LARGEST_REPEAT = 255  # PostgreSQL's; the other engines allow more
 Path = tuple[str | int, ...]
+
+
+def _formats() -> dict[str, str]:
+    """Return a pattern for each format: RFC 3339 (date, date-time), RFC 5321 (email), RFC 3986 with a scheme (uri), RFC 4122 (uuid)."""
+    leap_years = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+    months = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8])"
+    day = f"(?:[0-9]{{4}}-(?:{months})|{leap_years}-02-29)"
+    time = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.][0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+    octet = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    ipv4 = rf"{octet}(?:[.]{octet}){{3}}"
+    group = "[0-9A-Fa-f]{1,4}"
+    tail = f"(?:{group}:{group}|{ipv4})"
+    before = [f"(?:(?:{group}:){{0,{most}}}{group})?::" for most in range(7)]  # at most so many groups before `::`
+    ipv6 = "|".join([
+        f"(?:{group}:){{6}}{tail}", f"::(?:{group}:){{5}}{tail}", f"{before[0]}(?:{group}:){{4}}{tail}",
+        f"{before[1]}(?:{group}:){{3}}{tail}", f"{before[2]}(?:{group}:){{2}}{tail}", f"{before[3]}{group}:{tail}",
+        f"{before[4]}{tail}", f"{before[5]}{group}", before[6],
+    ])  # fmt: skip
+    atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    quoted = r'"(?:[ !#-Z^-~\[\]]|\\[ -~])*"'
+    label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+    plain = "[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}"
+    letter = f"(?:{plain}|[:@])"
+    host = rf"\[(?:{ipv6}|[vV][0-9A-Fa-f]+[.][A-Za-z0-9._~!$&'()*+,;=:-]+)\]|(?:{plain})*"
+    authority = f"(?:(?:{plain}|:)*@)?(?:{host})(?::[0-9]*)?"
+    path = f"//{authority}(?:/{letter}*)*|/(?:{letter}+(?:/{letter}*)*)?|{letter}+(?:/{letter}*)*|"
+    return {
+        "date": f"^{day}$",
+        "date-time": f"^{day}[Tt]{time}$",
+        "email": rf"^(?:{atom}(?:[.]{atom})*|{quoted})@(?:{label}(?:[.]{label})*|\[(?:{ipv4}|IPv6:(?:{ipv6}))\])$",
+        "uri": f"^[A-Za-z][A-Za-z0-9+.-]*:(?:{path})(?:[?](?:{letter}|[/?])*)?(?:#(?:{letter}|[/?])*)?$",
+        "uuid": "^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+    }
+
+
+FORMATS = _formats()
 
 
 def problems(schema: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
