@@ -89,13 +89,14 @@ def prepare() -> Path:
     if manifest.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == state:
         return manifest
     if not all((paths.DBT_PROJECT / "dbt_packages" / package).exists() for package in ("sql_traits", "tessera_seeds")):
-        _check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
-    _check(dbt("parse", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not read the project.")
+        check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
+    check(dbt("parse", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not read the project.")
     stamp.write_text(json.dumps(state), encoding="utf-8")
     return manifest
 
 
-def _check(result: subprocess.CompletedProcess[str], what: str) -> None:
+def check(result: subprocess.CompletedProcess[str], what: str) -> None:
+    """Raise TesseraError with dbt's output when it failed."""
     if result.returncode:
         raise TesseraError(what, found=(result.stdout + result.stderr).strip()[-3000:], fix="correct the file that dbt names")
 
