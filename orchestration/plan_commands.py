@@ -24,7 +24,8 @@ HELD = "select event_id, coalesce(event, type, '(no type)') as event, reason fro
 
 @app.command()
 def lint(
-    folder: Annotated[Path | None, typer.Argument(help="The plan's folder; default: this project's.")] = None, as_json: Json = False
+    folder: Annotated[Path | None, typer.Argument(help="The plan's folder; default: this project's.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Say what is wrong with the plan, and what could be better, with file and line. Ends with 2 when something is wrong."""
     from orchestration.lib.plan import model
@@ -44,7 +45,9 @@ def lint(
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Segment's JSON or CSV, or RudderStack's YAML (files or a folder).")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Segment's JSON or CSV, or RudderStack's YAML (files or a folder).")
+    ],
     into: Annotated[Path | None, typer.Option(help="Folder to write; default: this project's plan.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same name.")] = False,
 ) -> None:
@@ -140,7 +143,9 @@ def _plan_at(revision: str, folder: Path) -> Path:
 
 @app.command()
 def release(
-    preview: Annotated[bool, typer.Option("--preview", help="Say what would come back, as of the last run; publish nothing.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Say what would come back, as of the last run; publish nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Judge every message by today's plan and let back in what passes: a run, and a report of what it released and newly held."""
@@ -155,7 +160,9 @@ def release(
             published = json.loads((publish.current(paths.published()) / "manifest.json").read_text(encoding="utf-8"))
             project.prepare()
             project.check(
-                project.dbt("run", "--quiet", "--select", "stg_segment__events", "events", as_of=published["as_of"], capture=True),
+                project.dbt(
+                    "run", "--quiet", "--select", "stg_segment__events", "events", as_of=published["as_of"], capture=True
+                ),
                 "The messages could not be judged.",
             )
             with warehouse.connect(paths.warehouse_file()) as connection:

@@ -398,14 +398,49 @@ def golden_value(rule: Consolidation, key: str) -> str:
     return f"('case coalesce(' ~ {read} ~ ', null)' ~ {cases} ~ ' else ' ~ {value} ~ ' end')"
 
 
+def rows(columns: list[str], values: list[list[str | None]]) -> str:
+    """Return a select of literal rows; without rows, an empty one."""
+    cells = [
+        ", ".join(
+            f"cast({'null' if cell is None else literal(cell)} as {{{{ dbt.type_string() }}}}) as {column}"
+            if column != "step_number"
+            else f"cast({cell} as bigint) as step_number"
+            for column, cell in zip(columns, row, strict=True)
+        )
+        for row in values or [["0" if column == "step_number" else None for column in columns]]
+    ]
+    return "\nunion all\n".join(f"select {row}" for row in cells) + ("" if values else " where 1 = 0")
+
+
+def naming(plan: Plan) -> str:
+    """Return Jinja for the condition that a name (`column`) breaks the convention of plan.yml."""
+    pattern = plan.settings.naming.event
+    if pattern is None:
+        return "(1 = 0)"
+    excused = jinja_literal([*plan.settings.naming.excused, ""])
+    listed = f"{{% for name in {excused} %}}{{{{ text_literal(name) }}}}{{{{ ', ' if not loop.last }}}}{{% endfor %}}"
+    return f"(not {{{{ has_match(column, {jinja_literal(pattern)}) }}}} and {{{{ column }}}} not in ({listed}))"
+
+
 def macros(plan: Plan) -> str:
-    """Return the compiled macros: what breaks the plan, and what staging consolidates."""
+    """Return the compiled macros: what breaks the plan, what staging consolidates, and what the audit compares with."""
     name, properties = consolidated(plan)
-    return (
-        "{# Compiled from tracking_plan; edits here are lost. #}\n"
-        f"{{% macro plan_breaches(messages) -%}}\n{breaches(plan)}\n{{%- endmacro %}}\n\n"
-        f"{{% macro plan_event() -%}}\n{name}\n{{%- endmacro %}}\n\n"
-        f"{{% macro plan_properties() -%}}\n{properties}\n{{%- endmacro %}}\n"
+    planned = [[event.type, event.event if event.type == "track" else None, event.status, event.owner] for event in plan.events]
+    funnels = [
+        [funnel, str(number), step]
+        for funnel, steps in plan.settings.funnels.items()
+        for number, step in enumerate(steps, start=1)
+    ]
+    content = {
+        "plan_breaches(messages)": breaches(plan),
+        "plan_event()": name,
+        "plan_properties()": properties,
+        "plan_events()": rows(["type", "event", "status", "owner"], planned),
+        "plan_funnels()": rows(["funnel", "step_number", "event"], funnels),
+        "plan_breaks_naming(column)": naming(plan),
+    }
+    return "{# Compiled from tracking_plan; edits here are lost. #}\n" + "\n".join(
+        f"{{% macro {head} -%}}\n{body}\n{{%- endmacro %}}\n" for head, body in content.items()
     )
 
 

@@ -24,7 +24,7 @@ with calls as (
     from events.events
 ),
 structures as (
-    select type, event, count(*) as calls, cast(json_group_structure(payload) as varchar) as structure
+    select type, event, count(*) as calls, cast(json_group_structure(cast(payload as json)) as varchar) as structure
     from calls group by type, event
 ),
 presences as (select type, event, unnest(json_keys(payload)) as key from calls),
