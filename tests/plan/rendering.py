@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,11 @@ import jinja2.ext
 
 from tests.conftest import ROOT
 
-MACROS = ("engine/text_literal", "engine/text_array", "engine/json_kinds", "engine/json_texts", "engine/json_keys_of", 
-          "engine/json_item_rows",           "engine/json_number", "engine/text_rows", "engine/has_match", "product/is_date_time")  # fmt: skip
+MACROS = [
+    *(f"engine/{name}" for name in ("text_literal", "text_array", "json_kinds", "json_texts", "json_keys_of", "json_item_rows")),
+    *(f"engine/{name}" for name in ("json_number", "json_changed", "text_rows", "has_match")),
+    "product/is_date_time",
+]
 
 
 class Renderer:
@@ -20,7 +24,9 @@ class Renderer:
 
     def __init__(self) -> None:
         self.environment = jinja2.Environment(extensions=[jinja2.ext.do])  # noqa: S701 (SQL, not HTML)
-        self.environment.globals.update(adapter=SimpleNamespace(dispatch=self._dispatch), modules=SimpleNamespace(re=re))
+        self.environment.globals.update(
+            adapter=SimpleNamespace(dispatch=self._dispatch), modules=SimpleNamespace(re=re), tojson=json.dumps
+        )
         for name in MACROS:
             text = (ROOT / "dbt_project" / "macros" / f"{name}.sql").read_text(encoding="utf-8")
             module = self.environment.from_string(text).make_module()
