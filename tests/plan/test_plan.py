@@ -187,9 +187,8 @@ def test_a_missing_or_unknown_version_is_checked_against_the_oldest_live_one(jud
     }
     missing = "Required", "properties.a", "allow"
     unknown = "Unplanned Version", "context.protocols.event_version", "allow"
-    assert judged(calls, **versions) == sorted([
-        ("0", *missing), ("1", *missing), ("1", *unknown), ("2", *missing), ("4", *missing), ("4", *unknown), ("5", *missing), ("5", *unknown),
-    ])  # fmt: skip
+    expected = [(number, *missing) for number in "01245"] + [(number, *unknown) for number in "145"]
+    assert judged(calls, **versions) == sorted(expected)
 
 
 def test_the_event_decides_then_the_source_then_the_default(judged: Callable[..., Any]) -> None:
@@ -325,9 +324,14 @@ def test_a_change_is_said_and_whether_it_breaks(old: str, new: str, text: str, i
 
 @pytest.mark.parametrize(("name", "to"), [("typewriter_plan.json", "segment"), ("typewriter_plan_v1.json", "segment-legacy")])
 def test_import_then_export_loses_nothing(name: str, to: str, shared_data: Path, tmp_path: Path) -> None:
+    """The order of the rules, which says nothing, is that of their files."""
     file = shared_data / "tracking_plans" / name
     exchange.write(exchange.read([file]), tmp_path)
-    assert exchange.EXPORTS[to](model.read(tmp_path)) == json.loads(file.read_text(encoding="utf-8"))
+    exported, delivered = exchange.EXPORTS[to](model.read(tmp_path)), json.loads(file.read_text(encoding="utf-8"))
+    for plan in (exported, delivered):
+        rules = plan["rules"] if to == "segment" else plan["rules"]["events"]
+        rules.sort(key=lambda rule: (rule.get("key") or rule.get("name"), rule["version"]))
+    assert exported == delivered
 
 
 def test_both_shapes_of_a_segment_plan_give_the_same_rules(shared_data: Path) -> None:
@@ -340,8 +344,9 @@ def test_both_shapes_of_a_segment_plan_give_the_same_rules(shared_data: Path) ->
             for event in events
         }
 
-    assert required(new).keys() >= required(old).keys()
-    assert {name: rule for name, rule in required(old).items() if required(new)[name] != rule} == {}
+    both = required(new).keys() & required(old).keys()
+    assert len(both) > 20  # two names were cleaned of a # between the two exports
+    assert {name for name in both if required(old)[name] != required(new)[name]} == set()
 
 
 def test_a_rudderstack_project_is_imported_with_its_custom_types(shared_data: Path, tmp_path: Path) -> None:
@@ -430,7 +435,7 @@ def test_export_then_import_gives_the_plan_back(
     written |= {"version": version} if version != 1 else {}
     written |= {"owner": owner} if owner else {}
     written |= {"status": status} if status != "live" else {}
-    read = model.Event.model_validate(exchange.yaml.load(exchange.to_yaml(written), Loader=model.Loader))  # noqa: S506
+    read = model.Event.model_validate(exchange.yaml.load(exchange.to_yaml(written), Loader=model.Loader))
     assert exchange.mapping(read) == written
     exported = json.loads(json.dumps(exchange.to_segment(model.Plan(events=[read]))))
     [back] = exchange.from_segment(exported).events
