@@ -19,13 +19,20 @@ MACROS = [
 ]
 
 
+def _split_part(text: str, separator: str, number: int) -> str:
+    return f"split_part({text}, {separator}, {number})"
+
+
 class Renderer:
     """Jinja with the macros that compiled plans call."""
 
     def __init__(self) -> None:
         self.environment = jinja2.Environment(extensions=[jinja2.ext.do])  # noqa: S701 (SQL, not HTML)
         self.environment.globals.update(
-            adapter=SimpleNamespace(dispatch=self._dispatch), modules=SimpleNamespace(re=re), tojson=json.dumps
+            adapter=SimpleNamespace(dispatch=self._dispatch),
+            modules=SimpleNamespace(re=re),
+            tojson=json.dumps,
+            dbt=SimpleNamespace(split_part=_split_part),
         )
         for name in MACROS:
             text = (ROOT / "dbt_project" / "macros" / f"{name}.sql").read_text(encoding="utf-8")

@@ -31,38 +31,14 @@ with
         where entry <> ''
     ),
 
-    -- An object with more properties than are planned: `property` holds those planned, `found` all.
-    keys as (
+    -- Of an object with more properties than are planned, `property` holds those planned, `found` all: a
+    -- row each.
+    unfolded as (
         select
-            event_id,
-            event,
-            event_version,
-            on_invalid,
-            on_unplanned_property,
-            field,
-            expected as parent,
-            rule_class,
-            property as planned,
-            {{ text_rows("found", "chr(29)") }} as property
+            *,
+            violation_type = 'keys' as is_unplanned,
+            {{ text_rows("case when violation_type = 'keys' then found else '' end", "chr(29)") }} as key
         from parsed
-        where violation_type = 'keys'
-    ),
-
-    unplanned as (
-        select
-            event_id,
-            event,
-            event_version,
-            on_invalid,
-            on_unplanned_property,
-            'Unplanned Property' as violation_type,
-            field || property as field,
-            'not in the plan' as detail,
-            rule_class,
-            case when parent = '' then property else parent end as property,
-            '' as found
-        from keys
-        where planned = '' or position(chr(29) || property || chr(29) in chr(29) || planned || chr(29)) = 0
     ),
 
     described as (
@@ -72,12 +48,12 @@ with
             event_version,
             on_invalid,
             on_unplanned_property,
-            violation_type,
-            field,
+            case when is_unplanned then 'Unplanned Property' else violation_type end as violation_type,
+            case when is_unplanned then field || key else field end as field,
             case
                 when violation_type = 'Required'
                 then 'missing'
-                when rule_class = 'event'
+                when is_unplanned or rule_class = 'event'
                 then 'not in the plan'
                 when rule_class = 'version'
                 then 'expected ' || expected
@@ -101,24 +77,15 @@ with
                     end
             end as detail,
             rule_class,
-            property,
+            case
+                when is_unplanned and expected = '' then key when is_unplanned then expected else property
+            end as property,
             found
-        from parsed
-        where violation_type <> 'keys'
-        union all
-        select
-            event_id,
-            event,
-            event_version,
-            on_invalid,
-            on_unplanned_property,
-            violation_type,
-            field,
-            detail,
-            rule_class,
-            property,
-            found
-        from unplanned
+        from unfolded
+        where
+            not is_unplanned
+            or property = ''
+            or position(chr(29) || key || chr(29) in chr(29) || property || chr(29)) = 0
     ),
 
     -- A property that is missing cannot be omitted, nor can a whole payload: such a message is allowed.
