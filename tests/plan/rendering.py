@@ -1,4 +1,4 @@
-"""Compiled SQL rendered without dbt: the project's macros for DuckDB in a Jinja of their own, so that one process tries thousands."""
+"""Compiled SQL rendered without dbt: the project's macros in a Jinja of their own, so that one process tries thousands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def _split_part(text: str, separator: str, number: int) -> str:
 class Renderer:
     """Jinja with the macros that compiled plans call."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: str = "duckdb") -> None:
+        self.engine = engine
         self.environment = jinja2.Environment(extensions=[jinja2.ext.do])  # noqa: S701 (SQL, not HTML)
         self.environment.globals.update(
             adapter=SimpleNamespace(dispatch=self._dispatch),
@@ -41,7 +42,7 @@ class Renderer:
 
     def _dispatch(self, name: str, _: str) -> Any:
         found = self.environment.globals
-        return found.get(f"duckdb__{name}") or found[f"default__{name}"]
+        return found.get(f"{self.engine}__{name}") or found[f"default__{name}"]
 
     def render(self, text: str, **values: Any) -> str:
         return self.environment.from_string(text).render(**values)

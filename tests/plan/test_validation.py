@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,12 +14,10 @@ from hypothesis import strategies as st
 from orchestration.lib.plan import compile as compiled
 from orchestration.lib.plan.schema import portable_pattern, problems
 from tests.plan.rendering import Renderer
+from tests.plan.suite import GROUPS, SOURCE
 
 jsonschema_rs = pytest.importorskip("jsonschema_rs", reason="the oracle (pip install jsonschema-rs) is not here")
 
-SUITE = json.loads((Path(__file__).parent / "json_schema_suite.json").read_text(encoding="utf-8"))["files"]
-GROUPS = [(f"{file}: {group['description']}", group) for file, groups in SUITE.items() for group in groups]
-SOURCE = "select event_id, event, event_version, source_id, '' as on_invalid, '' as on_unplanned_property, value from cases"
 INSTANCES_A_SCHEMA = 20
 Verdicts = Callable[[Any, list[Any]], list[bool]]
 
