@@ -1,23 +1,30 @@
 # Tessera. `make` lists the commands.
 VENV := .venv
 BIN := $(VENV)/bin
+CLOUDS := $(VENV)/clouds
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow dev format lint clean
+.PHONY: help install demo test test-slow test-cluster test-clouds dev format lint clean
 
 help: ## List the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/installed ## Generate the demo shop, run everything, say what came out
 	@$(BIN)/tessera demo
 
 test: $(VENV)/installed-dev ## Run the tests
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow and not cluster"
 
 test-slow: $(VENV)/installed-dev ## Run the proofs that take minutes as well
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not cluster"
+
+test-cluster: $(VENV)/installed-dev ## Compare all engines, a Spark cluster among them, on three loads and a real shop
+	@$(BIN)/python -m pytest -m cluster tests/engines
+
+test-clouds: $(CLOUDS)/installed ## Compile and lint the models for Snowflake, BigQuery and Databricks
+	@$(CLOUDS)/bin/python -m pytest tests/engines/test_clouds.py
 
 dev: $(VENV)/installed ## Open Dagster: the graph, runs, checks, schedules
 	@$(BIN)/tessera dev
@@ -44,4 +51,11 @@ $(VENV)/installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/installed-dev: requirements-dev.lock | $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
+	@touch $@
+
+# An environment of its own: the three adapters fit together, but not with requirements.lock.
+$(CLOUDS)/installed: requirements-clouds.lock pyproject.toml | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(CLOUDS)
+	$(CLOUDS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-clouds.lock
+	$(CLOUDS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -50,10 +50,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Generate the demo shop, run everything as of its last day, and say what came out."""
-    from orchestration import project
     from orchestration.lib import demo_shop, lock
 
-    project.require_embedded()
     with lock.writer(paths.home(), "demo"):
         _generate_demo_shop(events)
         os.environ["TESSERA_AS_OF"] = demo_shop.AS_OF
@@ -76,19 +74,17 @@ def load(
 ) -> None:
     """Load Segment-spec calls into raw.events, exactly once. Bad lines go to raw.ingest_rejects; a damaged file is refused whole."""
     from orchestration import project
-    from orchestration.lib import config, lock, warehouse
+    from orchestration.lib import config, lock
     from orchestration.lib.load import load_files
 
-    project.require_embedded()
     identity: Any = config.read(paths.CONFIG / "identity.yml")
-    with lock.writer(paths.home(), "load"), warehouse.connect(paths.warehouse_file()) as connection:
-        warehouse.ensure_tables(connection, space=paths.space(), salt=project.salt())
+    with lock.writer(paths.home(), "load"), project.open_warehouse() as opened:
+        opened.ensure_tables(project.salt())
         report = load_files(
-            connection,
+            opened,
             files,
             source=source,
             region=identity.default_region,
-            schema=warehouse.schema_name("raw", paths.space()),
             on_file=None if as_json else lambda file: print(_describe_file(file)),
         )
     if as_json:
@@ -145,6 +141,7 @@ def dbt_command(context: typer.Context) -> None:
     from orchestration.lib import lock
 
     with lock.writer(paths.home(), "dbt"):
+        project.ensure_tables()
         project.prepare()
         result = project.dbt(*context.args, as_of=project.as_of())
     raise typer.Exit(result.returncode)
@@ -159,6 +156,7 @@ def dev(
     from orchestration.lib import lock
 
     with lock.writer(paths.home(), "dev"):
+        project.ensure_tables()
         project.prepare()
     environment = os.environ | project.environment() | _dagster_environment()
     print(f"Dagster: http://127.0.0.1:{port}", file=sys.stderr)
@@ -221,9 +219,9 @@ def _generate_demo_shop(events: int) -> None:
 def run_job(purpose: str) -> None:
     """Run the whole graph in this process; raise TesseraError with the first step's failure."""
     from orchestration import project
-    from orchestration.lib import lock
+    from orchestration.lib import lock, warehouse
 
-    project.require_embedded()
+    warehouse.require_engine(project.outputs()[paths.target()])
     with lock.writer(paths.home(), purpose):
         os.environ["TESSERA_AS_OF"] = project.as_of()
         os.environ.update(_dagster_environment())
@@ -280,15 +278,10 @@ def _print_summary(as_json: bool, *, next_steps: bool) -> None:
 
 def _other_sources(known: set[str]) -> set[str]:
     """Return the sources that lie in the landing folder or were ever loaded, less the known ones."""
-    import duckdb
-
-    from orchestration.lib import warehouse
+    from orchestration import project
 
     sources = {folder.name for folder in paths.landing().glob("*") if folder.is_dir()}
-    if paths.warehouse_file().exists():
-        with warehouse.connect(paths.warehouse_file()) as connection:
-            raw = warehouse.quote(warehouse.schema_name("raw", paths.space()))
-            with contextlib.suppress(duckdb.CatalogException):  # a first run was killed before it made its tables
-                rows = connection.execute(f"select distinct source_id from {raw}.ingest_files").fetchall()
-                sources |= {source for (source,) in rows}
-    return sources - known
+    with project.open_warehouse() as opened:
+        opened.ensure_tables(project.salt())
+        rows = opened.rows(f"select distinct source_id from {opened.name('raw.ingest_files')}")
+    return sources.union(source for (source,) in rows) - known

@@ -150,9 +150,8 @@ def release(
 ) -> None:
     """Judge every message by today's plan and let back in what passes: a run, and a report of what it released and newly held."""
     from orchestration import cli, project
-    from orchestration.lib import lock, publish, snapshot, warehouse
+    from orchestration.lib import lock, publish, snapshot
 
-    project.require_embedded()
     with snapshot.open_snapshot(paths.published()) as connection:
         before = connection.execute(HELD).fetchall()
     with lock.writer(paths.home(), "plan release"):
@@ -165,9 +164,8 @@ def release(
                 ),
                 "The messages could not be judged.",
             )
-            with warehouse.connect(paths.warehouse_file()) as connection:
-                schema = warehouse.quote(warehouse.schema_name("events", paths.space()))
-                after = connection.execute(HELD.replace("events.events_quarantine", f"{schema}.events_quarantine")).fetchall()
+            with project.open_warehouse() as opened:
+                after = opened.rows(HELD.replace("events.events_quarantine", opened.name("events.events_quarantine")))
         else:
             cli.run_job("plan release")
             with snapshot.open_snapshot(paths.published()) as connection:

@@ -11,7 +11,12 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
 
 from orchestration import paths
 from orchestration.lib import config, runs, warehouse
@@ -21,7 +26,6 @@ from orchestration.lib.plan import model as plan_model
 
 DBT = Path(sys.executable).parent / "dbt"
 DEFAULT_SALT = "tessera"
-EMBEDDED = "duckdb"
 
 
 def as_of() -> str:
@@ -45,21 +49,48 @@ def environment(as_of: str | None = None) -> dict[str, str]:
         "TESSERA_WAREHOUSE": str(paths.warehouse_file()),
         "TESSERA_SPACE": paths.space(),
         "TESSERA_TARGET": paths.target(),
+        "TESSERA_SPARK_WAREHOUSE": os.environ.get("TESSERA_SPARK_WAREHOUSE") or str(paths.home() / "spark"),
+        "TESSERA_THREADS": os.environ.get("TESSERA_THREADS") or str(os.cpu_count()),
         "DO_NOT_TRACK": "1",
     }
     return values | ({"TESSERA_AS_OF": as_of} if as_of else {})
 
 
-def require_embedded() -> None:
-    """Raise UsageError on another engine than DuckDB: there the models build, but Python does not read and write tables yet."""
-    if paths.target() != EMBEDDED:
+def outputs() -> dict[str, Any]:
+    """Return the outputs of profiles.yml with their variables filled in: Python and dbt open an engine with the same settings."""
+    variables = os.environ | environment()
+    profiles = yaml.safe_load((paths.ROOT / "profiles.yml").read_text(encoding="utf-8"))["tessera"]["outputs"]
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [filled(item) for item in value]
+        if isinstance(value, str):
+            return jinja2.Template(value).render(env_var=lambda name, default="": variables.get(name) or default)
+        return value
+
+    if paths.target() not in profiles:
         raise UsageError(
-            "This command works on the embedded engine only so far.",
+            "The engine is unknown.",
             where="TESSERA_TARGET",
             found=paths.target(),
-            allowed=EMBEDDED,
-            fix="unset TESSERA_TARGET; on other engines `tessera dbt build` builds and tests the models over tables that lie there",
+            allowed=", ".join(profiles),
+            fix="choose one of these",
         )
+    return filled(profiles)
+
+
+def open_warehouse() -> AbstractContextManager[warehouse.Warehouse]:
+    """Open the warehouse of this space on the engine in use. Close it before dbt starts: DuckDB and Spark's metastore take one writer."""
+    return warehouse.connect(outputs(), paths.target(), space=paths.space())
+
+
+def ensure_tables() -> None:
+    """Create the tables that Python owns, where the engine is one that Python writes to."""
+    if outputs()[paths.target()]["type"] in warehouse.ENGINES:
+        with open_warehouse() as opened:
+            opened.ensure_tables(salt())
 
 
 def dbt(*arguments: str, as_of: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
@@ -75,15 +106,12 @@ def dbt(*arguments: str, as_of: str, capture: bool = False) -> subprocess.Comple
 
 
 def prepare() -> Path:
-    """Make the project ready: config compiled, local packages linked, tables of Python created, manifest current. Return the manifest.
+    """Make the project ready: config compiled, local packages linked, manifest current. Return the manifest.
 
     Does nothing twice: the manifest is parsed again only when a file of the project changed.
     """
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS)
     plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.COMPILED_MACROS / "tracking_plan.sql")
-    if paths.target() == EMBEDDED:
-        with warehouse.connect(paths.warehouse_file()) as connection:
-            warehouse.ensure_tables(connection, space=paths.space(), salt=salt())
     manifest, stamp = paths.dbt_target() / "manifest.json", paths.dbt_target() / "prepared.json"
     state = {"files": _project_state(), **environment()}
     if manifest.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == state:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration import paths
+from orchestration import paths, project
 from orchestration.defs.resources import Workspace
-from orchestration.lib import config, load, warehouse
+from orchestration.lib import config, load
 from orchestration.lib.progress import step
+from orchestration.lib.warehouse import Warehouse
 
 TABLES = ["events", "ingest_files", "ingest_rejects", "phone_numbers", "ad_spend", "workspace"]
 
@@ -25,8 +26,9 @@ landing_files = dg.AssetSpec(
 )
 def raw_tables(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     """Load what is new in the landing folder, exactly once."""
-    with step("load") as note, workspace.warehouse() as connection:
-        files = [file for file in load_landing(connection).files if file.status == "loaded"]
+    with step("load") as note, workspace.warehouse() as opened:
+        opened.ensure_tables(project.salt())
+        files = [file for file in load_landing(opened).files if file.status == "loaded"]
         lines, rejected, duplicates = (
             sum(getattr(file, name) for file in files) for name in ("lines", "rows_rejected", "rows_duplicate")
         )
@@ -35,14 +37,13 @@ def raw_tables(context: dg.AssetExecutionContext, workspace: Workspace) -> Itera
         yield dg.MaterializeResult(asset_key=["raw", table])
 
 
-def load_landing(connection: object) -> load.LoadReport:
+def load_landing(opened: Warehouse) -> load.LoadReport:
     """Load the landing folder: every source's folder as events, `tables` as object tables. A refused file stops the run."""
     folders = sorted(folder for folder in paths.landing().glob("*") if folder.is_dir())
     identity = config.read(paths.CONFIG / "identity.yml")
     sources = [folder for folder in folders if folder.name != "tables"]
-    raw = warehouse.schema_name("raw", paths.space())
-    report = load.load_files(connection, sources, source=None, region=identity.default_region, schema=raw)
-    report.files += load.load_ad_spend(connection, sorted((paths.landing() / "tables").glob("ad_spend*.csv")), schema=raw).files
+    report = load.load_files(opened, sources, source=None, region=identity.default_region)
+    report.files += load.load_ad_spend(opened, sorted((paths.landing() / "tables").glob("ad_spend*.csv"))).files
     report.raise_for_refused()
     return report
 

@@ -24,8 +24,8 @@ from orchestration.lib.progress import step
 )
 def repurchase_model(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     """Train the repurchase model out of time and score today's buyers."""
-    with step("train") as note, workspace.warehouse() as connection:
-        card = repurchase.train_and_score(connection, paths.models(), space=paths.space(), as_of=workspace.as_of(context))
+    with step("train") as note, workspace.warehouse() as opened:
+        card = repurchase.train_and_score(opened, paths.models(), as_of=workspace.as_of(context))
         note(f"AUC {card.auc:.3f}, baseline {card.baseline_auc:.3f}" if card.auc is not None else f"refused: {card.reason}")
     for table in ("model_runs", "model_scores"):
         yield dg.MaterializeResult(

@@ -16,13 +16,12 @@ def snapshot(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mate
     """Write the public tables as an immutable snapshot and make it current. Any failure before leaves the former one in place."""
     as_of = workspace.as_of(context)
     tables = publish.public_tables(MANIFEST)
-    with step("publish") as note, workspace.warehouse() as connection:
+    with step("publish") as note, workspace.warehouse() as opened:
         folder = publish.publish(
-            connection,
+            opened,
             tables,
             paths.published(),
             runs.run_name(as_of, context.run.run_id),
-            space=paths.space(),
             as_of=as_of,
             git_commit=git.commit(paths.ROOT),
         )
@@ -35,13 +34,10 @@ def exported_files(context: dg.AssetExecutionContext, workspace: Workspace) -> d
     """Send what changed to the file destination, from the published snapshot, and publish the ledger with its outcome."""
     as_of = workspace.as_of(context)
     syncs = config.read(paths.CONFIG / "syncs.yml").syncs
-    with step("sync") as note, workspace.warehouse() as connection:
+    with step("sync") as note, workspace.warehouse() as opened:
         current = publish.current(paths.published())
-        reports = [
-            sync.run_file_sync(connection, current, item.name, item.columns, paths.exports(), space=paths.space(), as_of=as_of)
-            for item in syncs
-        ]
-        publish.republish(connection, LEDGER, paths.published(), space=paths.space())
+        reports = [sync.run_file_sync(opened, current, item.name, item.columns, paths.exports(), as_of=as_of) for item in syncs]
+        publish.republish(opened, LEDGER, paths.published())
         sent = sum(report.added + report.changed + report.removed for report in reports)
         note(f"{sent:,} changes sent, {sum(report.held for report in reports):,} held for want of consent or an address")
     return dg.MaterializeResult(

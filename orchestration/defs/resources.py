@@ -1,15 +1,15 @@
-"""What every asset needs: the writer's lock, the as-of time of the run, the build database."""
+"""What every asset needs: the writer's lock, the as-of time of the run, the warehouse."""
 
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import dagster as dg
-import duckdb
 from dagster_dbt import DbtCliResource
 
 from orchestration import paths, project
-from orchestration.lib import lock, runs, warehouse
+from orchestration.lib import lock, runs
+from orchestration.lib.warehouse import Warehouse
 
 AS_OF_TAG = "tessera/as_of"
 
@@ -22,9 +22,9 @@ class Workspace(dg.ConfigurableResource):
         with lock.writer(paths.home(), "run"):
             yield self
 
-    def warehouse(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """Open the build database. Close it before dbt starts: DuckDB has one writer."""
-        return warehouse.connect(paths.warehouse_file())
+    def warehouse(self) -> AbstractContextManager[Warehouse]:
+        """Open the warehouse. Close it before dbt starts."""
+        return project.open_warehouse()
 
     def as_of(self, context: dg.AssetExecutionContext) -> str:
         """Return the run's as-of time: TESSERA_AS_OF, else the run's tag, else when the run was created. One answer for all steps."""

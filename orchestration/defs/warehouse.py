@@ -1,6 +1,7 @@
 """All of dbt as assets; its data tests become asset checks. Unit tests are left to `make test`."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,8 +43,8 @@ def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, workspace
                 found="\n" + "\n".join(_failures(results)),
                 fix="correct what is named; the published snapshot is as before",
             )
-        tests = sum(1 for result in results if result["unique_id"].startswith("test."))
-        note(f"{len(results) - tests} models and seeds, {tests} tests")
+        kinds = Counter(result["unique_id"].split(".")[0] for result in results)
+        note(f"{kinds['model'] + kinds['seed']} models and seeds, {kinds['test']} tests")
 
 
 def _results(invocation: DbtCliInvocation) -> list[Mapping[str, Any]]:

@@ -18,7 +18,6 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -32,38 +31,13 @@ import phonenumbers
 import pyarrow as pa
 
 from orchestration.lib.errors import TesseraError, UsageError
+from orchestration.lib.warehouse import TABLES, Warehouse, literal
 
 MAX_LINE = 16 << 20  # bytes; a longer line is rejected
 MAX_LINE_HELD = 256 << 20  # bytes; a file without a line end for so long is not NDJSON, and memory must stay bounded
 BLOCK = 32 << 20  # bytes of whole lines parsed at a time
 ROWS_PER_INSERT = 98_304  # less than a row group of DuckDB (122,880): just above it, inserts leave fragments to rewrite
 BOM = b"\xef\xbb\xbf"
-
-# zstd for long texts: half the bytes and less CPU than the compression that DuckDB would choose. None for hashes: none helps.
-RAW_TABLES: dict[str, str] = {
-    # One readable delivered line, duplicates included. Times stay the text that was delivered: staging types them.
-    "events": """
-        message_id varchar using compression uncompressed, type varchar, event varchar,
-        user_id varchar, anonymous_id varchar, group_id varchar,
-        timestamp varchar using compression zstd, original_timestamp varchar using compression zstd,
-        sent_at varchar using compression zstd, received_at varchar using compression zstd,
-        context varchar using compression zstd, properties varchar using compression zstd,
-        traits varchar using compression zstd, integrations varchar, previous_id varchar, name varchar,
-        source_id varchar, file_id varchar, line_number bigint, line_hash varchar using compression uncompressed""",
-    # One landed file, known by the sha256 of its bytes as delivered.
-    "ingest_files": """
-        file_id varchar, path varchar, source_id varchar, bytes bigint, sha256 varchar,
-        lines bigint, rows_loaded bigint, rows_rejected bigint, rows_duplicate bigint""",
-    # One line that could not be read.
-    "ingest_rejects": "file_id varchar, line_number bigint, raw_base64 varchar, reason varchar",
-    # One phone as delivered, read as a number of the region; phone_e164 is null where it is not a number.
-    "phone_numbers": "phone varchar, region varchar, phone_e164 varchar",
-    # One row of a spend report. A row delivered again, equal in every column, is counted as a duplicate, not stored.
-    "ad_spend": """
-        platform varchar, account_id varchar, account_name varchar, campaign_id varchar, campaign_name varchar,
-        currency varchar, clicks bigint, impressions bigint, spend decimal(18,4), date_day date, synced_at timestamp,
-        file_id varchar, line_number bigint""",
-}
 
 
 @dataclass(frozen=True)
@@ -119,20 +93,12 @@ class _RefusedError(Exception):
         self.found, self.fix = found, fix
 
 
-def ensure_raw_tables(con: duckdb.DuckDBPyConnection, schema: str = "raw") -> None:
-    """Create the schema and the raw tables where they are absent."""
-    _rows(con, f"create schema if not exists {_quoted(schema)}")
-    for table, columns in RAW_TABLES.items():
-        _rows(con, f"create table if not exists {_quoted(schema)}.{table} ({columns})")
-
-
 def load_files(
-    con: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     paths: Sequence[Path],
     *,
     source: str | None = None,
     region: str,
-    schema: str = "raw",
     on_file: Callable[[FileReport], None] | None = None,
 ) -> LoadReport:
     """Load NDJSON files of Segment calls; of a folder, every *.ndjson, *.jsonl and *.json (also .gz) in it.
@@ -145,19 +111,18 @@ def load_files(
         raise UsageError("The region of phone numbers is unknown.", found=repr(region), allowed="a country code such as GB")
     files = [(path, _source_of(path, source)) for path in _find(paths, (".ndjson", ".jsonl", ".json"))]
     allowed = "Segment calls as NDJSON: UTF-8, one JSON object a line, plain or gzip"
-    return _load(con, files, schema, partial(_load_calls, region=region), allowed, on_file)
+    return _load(warehouse, files, partial(_load_calls, region=region), allowed, on_file)
 
 
 def load_ad_spend(
-    con: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     paths: Sequence[Path],
     *,
-    schema: str = "raw",
     on_file: Callable[[FileReport], None] | None = None,
 ) -> LoadReport:
     """Load CSV files of ad spend in the shape of Fivetran's `ad_reporting__campaign_report`; of a folder, every *.csv (.gz)."""
     allowed = f"CSV with a header that has {', '.join(SPEND_REQUIRED)}; currency and synced_at may be added"
-    return _load(con, [(path, "ad_spend") for path in _find(paths, (".csv",))], schema, _load_spend, allowed, on_file)
+    return _load(warehouse, [(path, "ad_spend") for path in _find(paths, (".csv",))], _load_spend, allowed, on_file)
 
 
 # ---------------------------------------------------------------- files and the ledger
@@ -194,14 +159,13 @@ def _source_of(path: Path, source: str | None) -> str:
 
 
 def _load(
-    con: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     files: Iterable[tuple[Path, str]],
-    schema: str,
     load: Callable[..., _Counts],
     allowed: str,
     on_file: Callable[[FileReport], None] | None,
 ) -> LoadReport:
-    ensure_raw_tables(con, schema)
+    con = warehouse.local
     report = LoadReport()
     # Else each 16 MB of small files would rewrite the last row group of the table.
     [(checkpoint_threshold,)] = _rows(con, "select current_setting('checkpoint_threshold')")
@@ -210,7 +174,7 @@ def _load(
         for path, source in files:
             started = time.perf_counter()
             try:
-                outcome = _load_file(con, path, source, _quoted(schema), load)
+                outcome = _load_file(warehouse, path, source, load)
             except (_RefusedError, OSError) as reason:
                 found, fix = f"it cannot be read ({type(reason).__name__})", "check that it is there and may be read"
                 if isinstance(reason, _RefusedError):
@@ -226,21 +190,23 @@ def _load(
     return report
 
 
-def _load_file(con: duckdb.DuckDBPyConnection, path: Path, source: str, raw: str, load: Callable[..., _Counts]) -> dict[str, Any]:
+def _load_file(warehouse: Warehouse, path: Path, source: str, load: Callable[..., _Counts]) -> dict[str, Any]:
     """Load one file in one transaction, unless its bytes are in the ledger; return the fields of its report."""
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
         file_id = hashlib.file_digest(file, "sha256").hexdigest()
-        if known := _rows(con, f"select path from {raw}.ingest_files where file_id = $file_id", file_id=file_id):
+        ledger = warehouse.name("raw.ingest_files")
+        if known := warehouse.rows(f"select path from {ledger} where file_id = {literal(file_id)}"):
             return {"file_id": file_id, "status": "already loaded", "message": f"the same bytes as {known[0][0]}"}
         file.seek(0)
-        with _transaction(con):
-            counts = load(con, file, file_id=file_id, source=source, raw=raw)
+        with warehouse.transaction():
+            counts = load(warehouse, file, file_id=file_id, source=source)
             after = os.fstat(file.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise _RefusedError("it changed while it was read", "load it again when its writer has finished")
-            ledger = (file_id, str(path), source, before.st_size, file_id, sum(counts), *counts)
-            con.execute(f"insert into {raw}.ingest_files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", ledger).fetchall()
+            line = (file_id, str(path), source, before.st_size, file_id, sum(counts), *counts)
+            columns = [name for name, _ in TABLES["raw.ingest_files"].columns]
+            warehouse.write("raw.ingest_files", pa.Table.from_pylist([dict(zip(columns, line, strict=True))]))
     message = f"lines that could not be read: {counts.rejected:,} (see ingest_rejects)" if counts.rejected else ""
     if not sum(counts):
         message = "it has no lines" if before.st_size else "it is empty"
@@ -422,7 +388,8 @@ _REJECTS = rf"""
     where not coalesce(regexp_full_match(line, '\s*'), false)"""
 
 
-def _load_calls(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, region: str, raw: str) -> _Counts:
+def _load_calls(warehouse: Warehouse, file: BinaryIO, *, file_id: str, source: str, region: str) -> _Counts:
+    con, calls, rejects = warehouse.local, warehouse.collect("raw.events"), warehouse.collect("raw.ingest_rejects")
     head, tail, line_number, stored, rejected, phones = b"", b"", 1, 0, 0, set()
     for text, end in _blocks(_content(file)):
         begin = 0
@@ -439,39 +406,41 @@ def _load_calls(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
             likely = some[are_utf8[some]]
             lines = _views(text, starts[likely], sizes[likely]).view(pa.string_view())
             table = pa.table({"line_number": line_number + likely, "line": lines})
-            new = _run(con, f"insert into {raw}.events by name {_CALLS}", table, file_id=file_id, source=source).fetchnumpy()
+            new = _run(con, f"insert into {calls} by name {_CALLS}", table, file_id=file_id, source=source).fetchnumpy()
             stored += len(new["line_number"])
             phones.update(np.ma.compressed(new["phone"]), np.ma.compressed(new["context_phone"]))
             rest = some[~np.isin(line_number + some, new["line_number"])]  # blank or bad
             if len(rest):
                 table = pa.table({"line_number": line_number + rest, "line": _views(text, starts[rest], sizes[rest])})
-                insert = f"insert into {raw}.ingest_rejects by name {_REJECTS}"
+                insert = f"insert into {rejects} by name {_REJECTS}"
                 rejected += _rows(con, insert, table, file_id=file_id, unended=unended)[0][0]
         line_number += len(starts)
     # In an array over several lines the last element, at least, reads as an object.
     is_array = head[:1] == b"[" and tail == b"]" and rejected > stored
     if is_array or (rejected and not stored):
         _refuse_other_text(head)
-    _normalise_phones(con, raw, phones, region)
-    [(distinct, seen)] = _rows(
-        con,
+    warehouse.deliver("raw.events", file_id=file_id)
+    warehouse.deliver("raw.ingest_rejects", file_id=file_id)
+    _normalise_phones(warehouse, phones, region)
+    events, this = warehouse.name("raw.events"), literal(file_id)
+    [(distinct, seen)] = warehouse.rows(
         f"""select
-            (select count(distinct message_id) from {raw}.events where file_id = $file_id),
-            (select count(distinct message_id) from {raw}.events where file_id <> $file_id
-                and message_id in (select message_id from {raw}.events where file_id = $file_id))""",
-        file_id=file_id,
+            (select count(distinct message_id) from {events} where file_id = {this}),
+            (select count(distinct message_id) from {events} where file_id <> {this}
+                and message_id in (select message_id from {events} where file_id = {this}))"""
     )
     return _Counts(distinct - seen, rejected, stored - (distinct - seen))
 
 
-PHONES = pa.schema([("phone", pa.string()), ("e164", pa.string())])
+PHONES = pa.schema([("phone", pa.string()), ("region", pa.string()), ("phone_e164", pa.string())])
 
 
-def _normalise_phones(con: duckdb.DuckDBPyConnection, raw: str, phones: set[str], region: str) -> None:
-    known = {phone for (phone,) in _rows(con, f"select phone from {raw}.phone_numbers where region = $region", region=region)}
-    new = sorted(phones - known)
-    table = pa.table({"phone": new, "e164": [e164(phone, region) for phone in new]}, PHONES)
-    _rows(con, f"insert into {raw}.phone_numbers select phone, $region, e164 from tessera_delivered", table, region=region)
+def _normalise_phones(warehouse: Warehouse, phones: set[str], region: str) -> None:
+    phone_numbers = warehouse.name("raw.phone_numbers")
+    known = {phone for (phone,) in warehouse.rows(f"select phone from {phone_numbers} where region = {literal(region)}")}
+    if new := sorted(phones - known):
+        rows = {"phone": new, "region": [region] * len(new), "phone_e164": [e164(phone, region) for phone in new]}
+        warehouse.write("raw.phone_numbers", pa.table(rows, PHONES))
 
 
 def e164(phone: str, region: str) -> str | None:
@@ -498,10 +467,12 @@ SPEND = pa.schema(
     + [("clicks", pa.int64()), ("impressions", pa.int64()), ("spend", pa.decimal128(18, 4))]
     + [("date_day", pa.date32()), ("synced_at", pa.timestamp("us")), ("line_number", pa.int64())]
 )
-SPEND_REJECTS = pa.schema([("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())])
+SPEND_REJECTS = pa.schema(
+    [("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())]
+)
 
 
-def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str, source: str, raw: str) -> _Counts:
+def _load_spend(warehouse: Warehouse, file: BinaryIO, *, file_id: str, source: str) -> _Counts:
     content = b"".join(_content(file)).removeprefix(BOM)
     _refuse_other_kind(content)
     header_line, *lines = (line.rstrip(b"\r") for line in content.split(b"\n"))
@@ -519,18 +490,18 @@ def _load_spend(con: duckdb.DuckDBPyConnection, file: BinaryIO, *, file_id: str,
             rejects.append({"line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
     columns = ", ".join(SPEND.names[:-1])
     # Grouping takes two nulls for equal, as a join does not. Line 0 stands for the rows of earlier files.
-    [(stored,)] = _rows(
-        con,
-        f"""insert into {raw}.ad_spend by name
-        select {columns}, $file_id as file_id, min(line_number) as line_number
-        from (select {columns}, line_number from tessera_delivered union all select {columns}, 0 from {raw}.ad_spend)
-        group by {columns} having min(line_number) > 0 order by line_number""",
-        pa.Table.from_pylist(rows, SPEND),
-        file_id=file_id,
-    )
-    insert = f"insert into {raw}.ingest_rejects by name select *, $file_id as file_id from tessera_delivered"
-    _rows(con, insert, pa.Table.from_pylist(rejects, SPEND_REJECTS), file_id=file_id)
-    return _Counts(stored, len(rejects), len(rows) - stored)
+    delivered = pa.Table.from_pylist(rows, SPEND)  # noqa: F841 (DuckDB finds it by its name)
+    with warehouse.reading("raw.ad_spend") as earlier:
+        new = warehouse.local.sql(
+            f"""select {columns}, $file_id as file_id, min(line_number) as line_number
+            from (select {columns}, line_number from delivered union all select {columns}, 0 from {earlier})
+            group by {columns} having min(line_number) > 0 order by line_number""",
+            params={"file_id": file_id},
+        ).to_arrow_table()
+    rejected = pa.Table.from_pylist([{"file_id": file_id} | reject for reject in rejects], SPEND_REJECTS)
+    warehouse.write("raw.ad_spend", new, file_id=file_id)
+    warehouse.write("raw.ingest_rejects", rejected, file_id=file_id)
+    return _Counts(new.num_rows, len(rejects), len(rows) - new.num_rows)
 
 
 def _spend_row(line: bytes, header: list[str]) -> dict[str, Any]:
@@ -583,12 +554,6 @@ def _utc(text: str) -> datetime:
 # ---------------------------------------------------------------- DuckDB
 
 
-def _quoted(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError("The schema needs another name.", found=repr(name), allowed="letters, digits and underscores")
-    return f'"{name}"'
-
-
 def _run(
     con: duckdb.DuckDBPyConnection, sql: str, tessera_delivered: pa.Table | None = None, **values: object
 ) -> duckdb.DuckDBPyConnection:
@@ -599,15 +564,3 @@ def _run(
 def _rows(con: duckdb.DuckDBPyConnection, sql: str, table: pa.Table | None = None, **values: object) -> list[tuple[Any, ...]]:
     """Run a statement and fetch its whole result: DuckDB refuses the next statement while rows are left."""
     return _run(con, sql, table, **values).fetchall()
-
-
-@contextmanager
-def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    con.begin()
-    try:
-        yield
-        con.commit()
-    except BaseException:  # an interrupt too
-        with suppress(duckdb.Error):
-            con.rollback()
-        raise

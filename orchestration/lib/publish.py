@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.lib.errors import TesseraError
-from orchestration.lib.warehouse import quote, schema_name
+from orchestration.lib.warehouse import Warehouse, quote
 
 DATABASE = "tessera.duckdb"
 KEPT_RUNS = 3
@@ -50,27 +50,26 @@ def public_tables(manifest: Path) -> list[PublicTable]:
 
 
 def publish(
-    warehouse: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     tables: Sequence[PublicTable],
     folder: Path,
     run: str,
     *,
-    space: str,
     as_of: str,
     git_commit: str,
 ) -> Path:
     """Write a snapshot of the tables and make it current; return its folder. Rows are sorted, so equal tables give equal files."""
-    snapshot = _write(warehouse, tables, folder, run, space, {"run": run, "as_of": as_of, "git_commit": git_commit}, base=None)
+    snapshot = _write(warehouse, tables, folder, run, {"run": run, "as_of": as_of, "git_commit": git_commit}, base=None)
     _swap(folder, snapshot)
     return snapshot
 
 
-def republish(warehouse: duckdb.DuckDBPyConnection, tables: Sequence[PublicTable], folder: Path, *, space: str) -> Path:
+def republish(warehouse: Warehouse, tables: Sequence[PublicTable], folder: Path) -> Path:
     """Publish the current snapshot once more with a few tables renewed (the ledger, after a sync); the rest is not written again."""
     base = current(folder)
     manifest = json.loads((base / "manifest.json").read_text(encoding="utf-8"))
     run = manifest["run"] + RENEWED
-    snapshot = _write(warehouse, tables, folder, run, space, {**manifest, "run": run}, base=base)
+    snapshot = _write(warehouse, tables, folder, run, {**manifest, "run": run}, base=base)
     _swap(folder, snapshot)
     return snapshot
 
@@ -88,11 +87,10 @@ def current(folder: Path) -> Path:
 
 
 def _write(
-    warehouse: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     tables: Sequence[PublicTable],
     folder: Path,
     run: str,
-    space: str,
     manifest: dict[str, object],
     base: Path | None,
 ) -> Path:
@@ -109,19 +107,20 @@ def _write(
                 os.link(file, draft / file.name)
         shutil.copyfile(base / DATABASE, draft / DATABASE)
         rows |= json.loads((base / "manifest.json").read_text(encoding="utf-8"))["rows"]
-    warehouse.execute(f"attach {_text(draft / DATABASE)} as snapshot (storage_version 'v1.2.0')")
+    local = warehouse.local
+    local.execute(f"attach {_text(draft / DATABASE)} as snapshot (storage_version 'v1.2.0')")
     try:
-        warehouse.execute("set preserve_insertion_order = true")
+        local.execute("set preserve_insertion_order = true")
         for table in tables:
-            source = f"{quote(schema_name(table.stage, space))}.{quote(table.name)}"
             copy = f"snapshot.{quote(table.stage)}.{quote(table.name)}"
-            warehouse.execute(f"create schema if not exists snapshot.{quote(table.stage)}")
-            warehouse.execute(f"create or replace table {copy} as select * from {source} order by all")
+            local.execute(f"create schema if not exists snapshot.{quote(table.stage)}")
+            with warehouse.reading(table.key) as rows_there:
+                local.execute(f"create or replace table {copy} as select * from {rows_there} order by all").fetchall()
             file = draft / f"{table.key}.parquet"
-            warehouse.execute(f"copy {copy} to {_text(file)} (format parquet, compression zstd)")
-            [(rows[table.key],)] = warehouse.execute(f"select count(*) from {copy}").fetchall()
+            local.execute(f"copy {copy} to {_text(file)} (format parquet, compression zstd)")
+            [(rows[table.key],)] = local.execute(f"select count(*) from {copy}").fetchall()
     finally:
-        warehouse.execute("detach snapshot")
+        local.execute("detach snapshot")
     manifest["rows"] = dict(sorted(rows.items()))
     (draft / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     for file in draft.iterdir():

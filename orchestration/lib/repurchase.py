@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from orchestration.lib.warehouse import quote, schema_name
+from orchestration.lib.warehouse import Warehouse
 
 TARGET = "repurchase"
 BASELINE_FEATURES = ["recency_days", "frequency", "monetary"]
@@ -66,37 +67,26 @@ class ModelCard:
     as_of: str
 
 
-def train_and_score(warehouse: duckdb.DuckDBPyConnection, models: Path, *, space: str, as_of: str) -> ModelCard:
+def train_and_score(warehouse: Warehouse, models: Path, *, as_of: str) -> ModelCard:
     """Train on traits.int_purchases_observed, write predictions.model_runs and predictions.model_scores for this as_of.
 
     The rows of the same as_of are replaced, so that a repeated run leaves the same tables. The model (in skops' safe format) and
     its card go to `models/<version>/`.
     """
-    observed = warehouse.execute(
-        f"select * from {quote(schema_name('traits', space))}.int_purchases_observed order by cutoff_number, profile_id"
-    ).df()
+    with warehouse.reading("traits.int_purchases_observed") as rows:
+        observed = warehouse.local.execute(f"select * from {rows} order by cutoff_number, profile_id").df()
     card, scores, model = _train(observed, as_of)
     if model is not None:
         _store(models / str(card.model_version), model, card)
-    schema = quote(schema_name("predictions", space))
-    warehouse.begin()
-    try:
-        for table in ("model_runs", "model_scores"):
-            warehouse.execute(f"delete from {schema}.{table} where target = ? and as_of = ?::timestamp", [TARGET, as_of])
-        names = list(asdict(card))
-        warehouse.execute(
-            f"insert into {schema}.model_runs ({', '.join(names)}) values ({', '.join('?' for _ in names)})",
-            list(asdict(card).values()),
+    moment = datetime.fromisoformat(as_of)
+    test_cutoff_at = card.test_cutoff_at and datetime.fromisoformat(card.test_cutoff_at)
+    run = pa.Table.from_pylist([asdict(card) | {"as_of": moment, "test_cutoff_at": test_cutoff_at}])
+    scores = scores.assign(target=TARGET, model_version=card.model_version, as_of=moment)
+    with warehouse.transaction():
+        warehouse.write(
+            "predictions.model_scores", pa.Table.from_pandas(scores, preserve_index=False), target=TARGET, as_of=moment
         )
-        warehouse.register("new_scores", scores)
-        warehouse.execute(
-            f"insert into {schema}.model_scores select profile_id, ?, ?, probability, percentile, ?::timestamp from new_scores",
-            [TARGET, card.model_version, as_of],
-        )
-        warehouse.commit()
-    except BaseException:
-        warehouse.rollback()
-        raise
+        warehouse.write("predictions.model_runs", run, target=TARGET, as_of=moment)
     return card
 
 

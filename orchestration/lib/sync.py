@@ -12,15 +12,15 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from orchestration.lib.warehouse import quote, schema_name
+from orchestration.lib.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -36,69 +36,62 @@ class SyncReport:
 
 
 def run_file_sync(
-    warehouse: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
     snapshot: Path,
     sync: str,
     columns: Sequence[str],
     folder: Path,
     *,
-    space: str,
     as_of: str,
 ) -> SyncReport:
     """Write the changes of one sync as CSV and Parquet to `folder/<sync>/` and append their outcomes to the ledger.
 
     Each row holds the operation, the record key, the columns and, for what is added or changed, the consent that allows it.
     """
-    ledger = quote(schema_name("ledger", space))
-    plan = snapshot / "activation.sync_plan.parquet"
-    [(held,)] = warehouse.execute(
-        "select count(*) from read_parquet(?) where sync_id = ? and status = 'held'", [str(plan), sync]
+    local, plan, moment = warehouse.local, str(snapshot / "activation.sync_plan.parquet"), datetime.fromisoformat(as_of)
+    [(held,)] = local.execute(
+        "select count(*) from read_parquet(?) where sync_id = ? and status = 'held'", [plan, sync]
     ).fetchall()
-    pending = warehouse.sql(
-        f"""
-        select plan.record_key, plan.op_type, plan.payload, plan.payload_hash, plan.consent_basis, plan.consent_recorded_at
-        from read_parquet(?) as plan
-        anti join {ledger}.sync_outcomes as sent
-            on plan.sync_id = sent.sync_id and plan.record_key = sent.record_key and plan.op_type = sent.op_type
-            and plan.payload_hash = sent.payload_hash and plan.planned_at = sent.planned_at and sent.status = 'succeeded'
-        where plan.sync_id = ? and plan.status = 'planned'
-            and not exists (select 1 from {ledger}.sync_runs as later where later.sync_id = ? and later.planned_at > ?::timestamp)
-        order by case plan.op_type when 'removed' then 0 else 1 end, plan.record_key
-        """,
-        params=[str(plan), sync, sync, as_of],
-    ).to_arrow_table()
+    # An outcome counts when its run is in the ledger.
+    with warehouse.reading("ledger.sync_outcomes") as outcomes, warehouse.reading("ledger.sync_runs") as runs:
+        pending = local.sql(
+            f"""
+            select plan.record_key, plan.op_type, plan.payload, plan.payload_hash, plan.consent_basis, plan.consent_recorded_at
+            from read_parquet($plan) as plan
+            anti join (select * from {outcomes} semi join {runs} using (sync_run_id)) as sent
+                on plan.sync_id = sent.sync_id and plan.record_key = sent.record_key and plan.op_type = sent.op_type
+                and plan.payload_hash = sent.payload_hash and plan.planned_at = sent.planned_at and sent.status = 'succeeded'
+            where plan.sync_id = $sync and plan.status = 'planned'
+                and not exists (select 1 from {runs} as later where later.sync_id = $sync and later.planned_at > $moment)
+            order by case plan.op_type when 'removed' then 0 else 1 end, plan.record_key
+            """,
+            params={"plan": plan, "sync": sync, "moment": moment},
+        ).to_arrow_table()
+        [(run_number,)] = local.execute(
+            f"select coalesce(max(run_number), 0) + 1 from {runs} where sync_id = ?", [sync]
+        ).fetchall()
     if pending.num_rows == 0:
         return SyncReport(sync, 0, 0, 0, held, ())
 
-    [(run_number,)] = warehouse.execute(
-        f"select coalesce(max(run_number), 0) + 1 from {ledger}.sync_runs where sync_id = ?", [sync]
-    ).fetchall()
     name = f"{re.sub('[-:]', '', as_of)}-{run_number}"
     files = _write_files(pending, columns, folder / sync, name)
 
-    counts = {op: sum(1 for value in pending["op_type"].to_pylist() if value == op) for op in ("added", "changed", "removed")}
-    warehouse.begin()
-    try:
-        warehouse.register("pending_records", pending)
-        warehouse.execute(
-            f"""
-            insert into {ledger}.sync_outcomes by name
-            select ? as sync_id, ? as sync_run_id, ? as run_number, record_key, op_type, payload, payload_hash, consent_basis,
-                'succeeded' as status, null as failure_reason, consent_recorded_at, ?::timestamp as planned_at, ?::timestamp as attempted_at
-            from pending_records
-            """,
-            [sync, f"{sync}-{name}", run_number, as_of, as_of],
-        )
-        warehouse.execute(
-            f"insert into {ledger}.sync_runs values (?, ?, ?, 'files', ?, 'succeeded', ?, ?, ?, ?, ?, ?, ?, ?::timestamp)",
-            [f"{sync}-{name}", run_number, sync, f"{sync}/{name}", *counts.values(), *counts.values(), held, as_of],
-        )
-        warehouse.commit()
-    except BaseException:
-        warehouse.rollback()
-        raise
-    finally:
-        warehouse.unregister("pending_records")
+    counts = {op: pending["op_type"].to_pylist().count(op) for op in ("added", "changed", "removed")}
+    run = {
+        "sync_run_id": f"{sync}-{name}",
+        "run_number": run_number,
+        "sync_id": sync,
+        "planned_at": moment,
+        "status": "succeeded",
+    }
+    outcome = run | {"failure_reason": None, "attempted_at": moment}
+    summary = run | {"destination": "files", "file": f"{sync}/{name}", "num_held": held}
+    for op, count in zip(("add", "change", "remove"), counts.values(), strict=True):
+        summary |= {f"num_planned_{op}": count, f"num_succeeded_{op}": count}
+    outcomes = pa.Table.from_pylist([record | outcome for record in pending.to_pylist()])
+    with warehouse.transaction():
+        warehouse.write("ledger.sync_outcomes", outcomes, sync_run_id=run["sync_run_id"])
+        warehouse.write("ledger.sync_runs", pa.Table.from_pylist([summary]))
     return SyncReport(sync, counts["added"], counts["changed"], counts["removed"], held, tuple(str(file) for file in files))
 
 

@@ -187,23 +187,45 @@ def models_never_read_the_clock(project: Project) -> list[str]:
 
 
 def models_do_not_name_an_engine(project: Project) -> list[str]:
-    """Dialect differences live in macros/engine only."""
+    """Dialect differences live in macros/engine only: no word that an engine lacks, or reads in its own way."""
     dialect = re.compile(
-        r"target\.type|target\.name|\b(json_extract\w*|get_json_object|jsonb?_\w+|regexp_\w+|arg_min|arg_max|min_by|max_by|epoch\w*|strftime|"
-        r"to_char|date_format|date_diff|datediff|date_add|dateadd|try_cast|safe_cast|quantile_\w+|percentile_\w+|string_agg|listagg|"
-        r"array_agg|unnest|explode|sha256|sha2|qualify|ilike|exclude|to_seconds|to_timestamp|timezone)\b|->>?|::",
+        r"target\.type|target\.name|->>?|::|\b(json_extract\w*|get_json_object|jsonb?_\w+|regexp_\w+|rlike|ilike|similar\s+to|arg_min|arg_max|"
+        r"min_by|max_by|epoch\w*|strftime|to_char|date_format|date_?diff|date_?add|date_?sub|interval\s+['0-9]|to_seconds|to_timestamp|"
+        r"timezone|at\s+time\s+zone|try_\w+|safe_\w+|quantile_\w+|percentile_\w+|median|ntile|count_?if|sum_if|iff|nvl|ifnull|string_agg|"
+        r"listagg|group_concat|array_\w+|list_\w+|collect_\w+|(named_)?struct|unnest|explode|lateral|pivot|unpivot|sha256|sha2|qualify|"
+        r"exclude|asof|(group|order)\s+by\s+all|(ignore|respect)\s+nulls)\b|"
+        # Not on every warehouse: type_decimal(), type_double() and dbt.type_string() have the names of the types.
+        r"\bas (decimal|numeric|double|float|real|varchar|text)\b|\bfilter \(|\bunion\s+(?!all\b)",
         re.IGNORECASE,
     )
+    # Where Jinja is cut out: lists and remainders are its own there.
+    literals = re.compile(r"\[|//|==|\bif\s*\(", re.IGNORECASE)
     own = {macro["name"] for macro in project.manifest["macros"].values() if macro["package_name"] == "tessera"}
+    return [
+        f"{file.relative_to(project.root)} writes an engine's SQL: {match.group(0)}"
+        for file, code, sql in _models(project)
+        for match in [*dialect.finditer(code), *literals.finditer(sql)]
+        if match.group(0) not in own
+    ]
+
+
+def models_pin_the_order(project: Project) -> list[str]:
+    """Engines put nulls at either end, so a descending order says where; a window over all rows would be computed in one place."""
+    unpinned = re.compile(r"\bdesc\b(?!\s+nulls\s+(first|last)\b)", re.IGNORECASE)
+    whole = re.compile(r"\bover\b(?!\s*\(\s*partition\b)", re.IGNORECASE)
     broken = []
+    for file, _, sql in _models(project):
+        name = file.relative_to(project.root)
+        broken += [f"{name} orders `desc` without `nulls first` or `nulls last`" for _ in unpinned.finditer(sql)]
+        broken += [f"{name} has a window over all rows: `over` without `partition by`" for _ in whole.finditer(sql)]
+    return broken
+
+
+def _models(project: Project) -> Iterator[tuple[Path, str, str]]:
+    """Yield the files that hold engine-free SQL: the path, the text without comments, and that without Jinja and literals."""
     for file in project.files("dbt_project/models/**/*.sql", "dbt_project/macros/product/**/*.sql", "sql_traits/**/*.sql"):
         code = re.sub(r"{#.*?#}|--[^\n]*", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
-        broken += [
-            f"{file.relative_to(project.root)} writes an engine's SQL: {match.group(0)}"
-            for match in dialect.finditer(code)
-            if match.group(0) not in own
-        ]
-    return broken
+        yield file, code, re.sub(r"{{.*?}}|{%.*?%}|'[^']*'", "", code, flags=re.DOTALL)
 
 
 def macros_are_used(project: Project) -> list[str]:
@@ -211,6 +233,7 @@ def macros_are_used(project: Project) -> list[str]:
     text = "\n".join(
         file.read_text(encoding="utf-8")
         for file in project.files(
+            "dbt_project/*.yml",
             "dbt_project/m*/**/*.sql",
             "dbt_project/m*/**/*.yml",
             "sql_traits/**/*",
@@ -329,6 +352,7 @@ RULES: list[Callable[[Project], list[str]]] = [
     only_entrances_read_sources,
     models_never_read_the_clock,
     models_do_not_name_an_engine,
+    models_pin_the_order,
     macros_are_used,
     traits_are_listed,
     vars_are_few_and_explained,

@@ -61,6 +61,34 @@ def _drop_key_test(project: Project) -> None:
         del nodes[key]
 
 
+# What one engine reads and another does not, or reads otherwise.
+DIALECT = [
+    "select try_cast(1 as int) as one,",
+    "select 1::bigint as one,",
+    "select max_by(revenue, ordered_at) as last_revenue,",
+    "select count_if(revenue > 0) as sales,",
+    "select date_diff('day', ordered_at, as_of) as days,",
+    "select ordered_at + interval 3 day as due_at,",
+    "select ordered_at + interval '3 days' as due_at,",
+    "select first_value(revenue ignore nulls) as revenue,",
+    "select string_agg(order_id, ',') as order_ids,",
+    "select [1, 2] as numbers,",
+    "select array_agg(order_id) as order_ids,",
+    "select percentile_cont(0.5) as middle,",
+    "select revenue // 2 as half,",
+    "select * exclude (revenue),",
+    "select if(revenue > 0, 1, 0) as is_sale,",
+    "qualify revenue > 0 select",
+    "select 1 group by all union select",
+    "asof join orders select",
+]
+UNPINNED = [
+    "select row_number() over (partition by profile_id order by revenue desc) as place,",
+    "select row_number() over (order by order_id) as place,",
+    "select sum(revenue) over () as total,",
+]
+ORDERS = "dbt_project/models/profiles/orders.sql"
+
 BREACHES: list[tuple[Callable[[Project], list[str]], Callable[[Project], object]]] = [
     (rules.references_go_forward, _refer_backwards),
     (rules.references_go_forward, _read_a_finding),
@@ -88,22 +116,25 @@ BREACHES: list[tuple[Callable[[Project], list[str]], Callable[[Project], object]
     ),
     (
         rules.models_never_read_the_clock,
-        lambda project: _edit(
-            project, "dbt_project/models/profiles/orders.sql", "select", "select current_timestamp as built_at,"
-        ),
+        lambda project: _edit(project, ORDERS, "select", "select current_timestamp as built_at,"),
     ),
-    (
-        rules.models_do_not_name_an_engine,
-        lambda project: _edit(project, "dbt_project/models/profiles/orders.sql", "select", "select try_cast(1 as int) as one,"),
+    *(
+        (rules.models_do_not_name_an_engine, lambda project, sql=sql: _edit(project, ORDERS, "select", sql))
+        for sql in [*DIALECT, "select ntile(4) over (partition by currency order by revenue) as tile,"]
     ),
+    *((rules.models_pin_the_order, lambda project, sql=sql: _edit(project, ORDERS, "select", sql)) for sql in UNPINNED),
     (
         rules.models_do_not_name_an_engine,
         lambda project: _edit(
             project,
-            "dbt_project/models/profiles/orders.sql",
+            ORDERS,
             "with",
             "{% if target.type == 'duckdb' %} {% endif %} with",
         ),
+    ),
+    (
+        rules.models_do_not_name_an_engine,
+        lambda project: _edit(project, "dbt_project/models/identity/profile_identifiers.sql", "union all", "union"),
     ),
     (
         rules.traits_are_listed,

@@ -9,25 +9,79 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
 import pytest
 
-# What Python writes, and so must lie in an engine before its models run.
-PYTHON_SCHEMAS = ("raw", "ledger")
-PYTHON_TABLES = ("model_runs", "model_scores")
+from tests.engines.cluster import standalone_cluster
+from tests.engines.parity import Outcome
+
+_timings: list[tuple[str, str, Outcome]] = []
 
 
-def python_tables(warehouse: Path) -> Iterator[tuple[str, str, pa.Table]]:
-    """Yield (schema, table, rows) of the tables that Python owns in a build database."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        names = connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
-        for schema, table in sorted(names):
-            if schema in PYTHON_SCHEMAS or table in PYTHON_TABLES:
-                yield schema, table, connection.sql(f'select * from "{schema}"."{table}"').to_arrow_table()
+@pytest.fixture(scope="session")
+def timings() -> list[tuple[str, str, Outcome]]:
+    """What was run where, for the summary at the end."""
+    return _timings
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each engine's runs cost."""
+    if _timings:
+        terminalreporter.section("runs by engine")
+    for engine, what, outcome in _timings:
+        terminalreporter.write_line(f"{engine:<14} {what:<28} {outcome.seconds:6.1f} s {outcome.cpu_seconds:6.1f} CPU-s")
+
+
+@pytest.fixture(scope="session")
+def duckdb_engine() -> Callable[[str], dict[str, str]]:
+    """The embedded engine: nothing to set."""
+    return lambda name: {}
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: dict[str, str]) -> Callable[[str], dict[str, str]]:
+    """Return the variables of a new database on the server."""
+    import psycopg2
+
+    def create(name: str) -> dict[str, str]:
+        connection = psycopg2.connect(
+            host=postgres_server["TESSERA_POSTGRES_HOST"],
+            port=postgres_server["TESSERA_POSTGRES_PORT"],
+            user=postgres_server["TESSERA_POSTGRES_USER"],
+            dbname="postgres",
+        )
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("select 1 from pg_database where datname = %s", [name])
+            if not cursor.fetchall():
+                cursor.execute(f'create database "{name}"')
+        connection.close()
+        return postgres_server | {"TESSERA_POSTGRES_DATABASE": name}
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def spark() -> Callable[[str], dict[str, str]]:
+    """Spark in one process on this machine."""
+    if not shutil.which("java"):
+        pytest.skip("no Java: install Debian's package default-jre-headless")
+    if not (importlib.util.find_spec("pyspark") and importlib.util.find_spec("dbt.adapters.spark")):
+        pytest.skip("no Spark: pip install '.[spark]'")
+    # So little data is not worth an optimising compiler, nor many partitions.
+    quick = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", "TESSERA_SPARK_PARTITIONS": "1"}
+    return lambda name: {"TESSERA_TARGET": "spark", "TESSERA_MEMORY_LIMIT": "2g"} | quick
+
+
+@pytest.fixture(scope="session")
+def spark_cluster(
+    spark: Callable[[str], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], dict[str, str]]]:
+    """A master and two workers."""
+    with standalone_cluster(tmp_path_factory.mktemp("cluster")) as variables:
+        yield lambda name: spark(name) | variables | {"TESSERA_SPARK_PARTITIONS": "2"}
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +125,13 @@ def _serve(folder: Path, initdb: str, owner: str | None, port: str) -> Iterator[
         }
     finally:
         run(control, "--pgdata", data, "--mode", "immediate", "stop")
+
+
+@pytest.fixture(scope="session")
+def spark_server() -> dict[str, str]:
+    """Spark within dbt's own process; yields the variables that choose it."""
+    if not shutil.which("java"):
+        pytest.skip("no Java: install Debian's package default-jre-headless")
+    if not (importlib.util.find_spec("pyspark") and importlib.util.find_spec("dbt.adapters.spark")):
+        pytest.skip("no Spark: pip install '.[spark]'")
+    return {"TESSERA_TARGET": "spark"}

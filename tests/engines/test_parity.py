@@ -1,166 +1,103 @@
-"""The same models give the same tables on every engine: a canonical form of each public table is compared with DuckDB's."""
+"""The same deliveries give the same published tables and the same exports on every engine, after the first run and after later ones."""
 
 from __future__ import annotations
 
-import csv
-import importlib.util
-import io
-import json
-import os
+import gzip
 import shutil
-import subprocess
-import sys
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import duckdb
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
 
-from tests.conftest import tessera
-from tests.engines.conftest import python_tables
+from tests.conftest import ROOT, tessera_in
+from tests.engines.parity import Delivery, Outcome, deliveries, differences, published, run
 
-AS_OF = "2026-11-01T00:00:00"
-Tables = dict[str, list[str]]
-
-
-def canonical(value: Any) -> Any:
-    """Return a value in the form in which engines are compared: floats to 9 digits, decimals exactly."""
-    if isinstance(value, float):
-        return f"{value:.9g}"
-    return str(value) if isinstance(value, Decimal) else value
-
-
-def rows(found: list[tuple[Any, ...]]) -> list[str]:
-    return sorted(repr(tuple(canonical(value) for value in row)) for row in found)
+Runs = Callable[[str, list[Delivery]], list[Outcome]]
+THREE_LOADS = (0.7, 0.85, 1.0)
 
 
 @pytest.fixture(scope="session")
-def public_models(demo_home: Path) -> list[tuple[str, str]]:
-    """The public tables and findings: (schema, name)."""
-    nodes = json.loads((demo_home / "dbt" / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
-    return sorted(
-        (node["fqn"][1], node["name"]) for node in nodes if node.get("access") == "public" and node["package_name"] == "tessera"
-    )
+def three_loads(tmp_path_factory: pytest.TempPathFactory) -> list[Delivery]:
+    """The demo shop in three deliveries, with late and repeated events between them."""
+    return deliveries(tmp_path_factory.mktemp("deliveries"), events=12_000, shares=THREE_LOADS)
 
 
 @pytest.fixture(scope="session")
-def duckdb_tables(
-    demo_home: Path, public_models: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Tables]:
-    """The reference: the demo shop's build database, built once more in a home of its own."""
-    home = tmp_path_factory.mktemp("reference") / "home"
-    home.mkdir()
-    shutil.copy(demo_home / "warehouse.duckdb", home / "warehouse.duckdb")
-    tessera(home, "dbt", "build", "--quiet", "--exclude-resource-type", "unit_test", as_of=AS_OF)
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        tables = {
-            f"{schema}.{name}": rows(connection.execute(f"select * from {schema}.{name}").fetchall())
-            for schema, name in public_models
-        }
-    return home / "warehouse.duckdb", tables
+def online_retail(shared_data: Path) -> list[Delivery]:
+    """A year of orders of a real shop."""
+    content = (shared_data / "online_retail" / "online_retail_orders.ndjson.gz").read_bytes()
+    return [Delivery("2011-12-10T00:00:00", {"online_retail/orders.ndjson": gzip.decompress(content)})]
 
 
-def differences(reference: Tables, other: Tables) -> str:
-    """Return the first rows in which two sets of tables differ, as text; empty when they are equal."""
-    report = []
-    for table, expected in reference.items():
-        missing, more = sorted(set(expected) - set(other[table])), sorted(set(other[table]) - set(expected))
-        if expected != other[table]:
-            report.append(f"{table}: {len(expected)} rows, {len(other[table])} on the other engine")
-            report += [f"  only on DuckDB: {row}" for row in missing[:2]] + [f"  only there:     {row}" for row in more[:2]]
-    return "\n".join(report)
+@pytest.fixture(scope="session")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, timings: list[tuple[str, str, Outcome]]
+) -> Runs:
+    """Run deliveries on an engine, each engine and list of deliveries once."""
+    done: dict[tuple[str, str], list[Outcome]] = {}
+    homes: dict[tuple[str, str], Path] = {}
+
+    def run_all(engine: str, parts: list[Delivery]) -> list[Outcome]:
+        key = engine, parts[0].as_of
+        if key not in done:
+            done[key], homes[key] = [], tmp_path_factory.mktemp(engine) / "home"
+        variables = request.getfixturevalue(engine)(homes[key].parent.name)
+        for part in parts[len(done[key]) :]:
+            done[key].append(run(homes[key], part, variables))
+            timings.append((engine, f"run {len(done[key])}, as of {part.as_of[:10]}", done[key][-1]))
+        return done[key][: len(parts)]
+
+    return run_all
 
 
-def test_postgres_builds_the_same_tables_as_duckdb(
-    duckdb_tables: tuple[Path, Tables], postgres_server: dict[str, str], tmp_path: Path
+def assert_equal(runs: Runs, engine: str, parts: list[Delivery]) -> None:
+    found = runs(engine, parts)  # first, so that an engine that is absent skips
+    for expected, other in zip(runs("duckdb_engine", parts), found, strict=True):
+        assert differences(expected, other) == ""
+
+
+@pytest.mark.parametrize("engine", ["postgres", "spark"])
+def test_a_full_and_an_incremental_run_publish_the_same_on_every_engine(
+    runs: Runs, three_loads: list[Delivery], engine: str
 ) -> None:
-    import psycopg2
-
-    warehouse, reference = duckdb_tables
-    server = postgres_server
-    connection = psycopg2.connect(
-        host=server["TESSERA_POSTGRES_HOST"],
-        port=server["TESSERA_POSTGRES_PORT"],
-        user=server["TESSERA_POSTGRES_USER"],
-        dbname="postgres",
-    )
-    with connection, connection.cursor() as cursor:
-        for schema, table, content in python_tables(warehouse):
-            columns = ", ".join(f'"{field.name}" {postgres_type(field.type)}' for field in content.schema)
-            cursor.execute(f'create schema if not exists "{schema}"')
-            cursor.execute(f'create table "{schema}"."{table}" ({columns})')
-            lines = io.StringIO()
-            csv.writer(lines).writerows(
-                [["\\N" if value is None else value for value in row.values()] for row in content.to_pylist()]
-            )
-            lines.seek(0)
-            cursor.copy_expert(f'copy "{schema}"."{table}" from stdin with (format csv, null \'\\N\')', lines)
-    tessera(tmp_path / "home", "dbt", "build", "--quiet", "--exclude-resource-type", "unit_test", as_of=AS_OF, **server)
-    other = {}
-    with connection, connection.cursor() as cursor:
-        for table in reference:
-            cursor.execute(f"select * from {table}")
-            other[table] = rows(cursor.fetchall())
-    connection.close()
-    assert differences(reference, other) == ""
+    assert_equal(runs, engine, three_loads[:2])
 
 
-def postgres_type(kind: pa.DataType) -> str:
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return "text"
-    if pa.types.is_decimal(kind):
-        return f"decimal({kind.precision}, {kind.scale})"
-    return {"int64": "bigint", "double": "double precision", "date32[day]": "date", "timestamp[us]": "timestamp"}[str(kind)]
-
-
-SPARK_SHIP = """
-import sys
-from pathlib import Path
-from pyspark.sql import SparkSession
-folder, home = Path(sys.argv[1]), sys.argv[2]
-spark = (SparkSession.builder.master("local[2]").config("spark.sql.warehouse.dir", home).config("spark.ui.enabled", "false")
-    .config("spark.driver.extraJavaOptions", f"-Dderby.system.home={home} -Duser.timezone=UTC").config("spark.sql.session.timeZone", "UTC")
-    .config("spark.sql.timestampType", "TIMESTAMP_NTZ").config("spark.sql.legacy.createHiveTableByDefault", "false")
-    .enableHiveSupport().getOrCreate())
-for file in sorted(folder.glob("*.parquet")):
-    schema, table = file.stem.split(".")
-    spark.sql(f"create schema if not exists {schema}")
-    spark.sql(f"create table {schema}.{table} using parquet as select * from parquet.`{file}`")
-"""
-
-
-@pytest.mark.slow
-def test_spark_builds_the_same_tables_as_duckdb(
-    duckdb_tables: tuple[Path, Tables], public_models: list[tuple[str, str]], tmp_path: Path
+@pytest.mark.cluster
+@pytest.mark.parametrize("engine", ["postgres", "spark", "spark_cluster"])
+def test_three_loads_with_late_and_repeated_events_publish_the_same_on_every_engine(
+    runs: Runs, three_loads: list[Delivery], engine: str
 ) -> None:
-    if not shutil.which("java"):
-        pytest.skip("no Java: install Debian's package default-jre-headless")
-    if not (importlib.util.find_spec("pyspark") and importlib.util.find_spec("dbt.adapters.spark")):
-        pytest.skip("no Spark: pip install '.[spark]'")
-    warehouse, reference = duckdb_tables
-    shipped, spark_home = tmp_path / "shipped", tmp_path / "spark"
-    shipped.mkdir()
-    for schema, table, content in python_tables(warehouse):
-        pyarrow.parquet.write_table(content, shipped / f"{schema}.{table}.parquet")
-    subprocess.run(
-        [sys.executable, "-c", SPARK_SHIP, str(shipped), str(spark_home)], check=True, capture_output=True, env=os.environ
-    )
-    variables = {"TESSERA_TARGET": "spark", "TESSERA_SPARK_WAREHOUSE": str(spark_home)}
-    # Views have no files to read back, and data tests on Spark cost minutes: tables are compared instead.
-    tessera(
-        tmp_path / "home", "dbt", "build", "--quiet", "--exclude-resource-type", "unit_test", "test", as_of=AS_OF, **variables
-    )
-    compared: Tables = {}
-    with duckdb.connect() as connection, duckdb.connect(str(warehouse), read_only=True) as own:
-        for schema, name in public_models:
-            files = spark_home / f"{schema}.db" / name
-            if files.exists():
-                columns = ", ".join(f'"{column[0]}"' for column in own.execute(f"describe {schema}.{name}").fetchall())
-                found = connection.execute(f"select {columns} from read_parquet('{files}/*.parquet')").fetchall()
-                compared[f"{schema}.{name}"] = rows(found)
-    assert len(compared) > 20
-    assert differences({name: reference[name] for name in compared}, compared) == ""
+    assert_equal(runs, engine, three_loads)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("engine", ["postgres", "spark", "spark_cluster"])
+def test_a_year_of_a_real_shop_publishes_the_same_on_every_engine(runs: Runs, online_retail: list[Delivery], engine: str) -> None:
+    assert_equal(runs, engine, online_retail)
+
+
+def test_deliveries_hold_late_and_repeated_lines(three_loads: list[Delivery]) -> None:
+    lines = [[line for content in part.files.values() for line in content.splitlines()] for part in three_loads]
+    assert set(lines[0]) & set(lines[1]), "nothing is delivered again"
+    first = "shop_web/1.ndjson"
+    assert len(three_loads[0].files[first]) > len(three_loads[1].files["shop_web/2.ndjson"]) > 0
+
+
+def test_a_semantic_difference_in_one_macro_is_caught(
+    runs: Runs, three_loads: list[Delivery], postgres: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    """Elapsed seconds rounded up instead of down: valid SQL, every check passes, and the tables tell."""
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", ".tessera", "target", "*.egg-info", "compiled"))
+    macro = tree / "dbt_project" / "macros" / "engine" / "seconds_between.sql"
+    rounded_down, rounded_up = "cast(floor(extract(epoch", "cast(ceil(extract(epoch"
+    assert rounded_down in macro.read_text(encoding="utf-8")
+    macro.write_text(macro.read_text(encoding="utf-8").replace(rounded_down, rounded_up), encoding="utf-8")
+    home = tmp_path / "home"
+    for name, content in three_loads[0].files.items():
+        (home / "landing" / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / "landing" / name).write_bytes(content)
+    tessera_in(tree, home, "run", as_of=three_loads[0].as_of, **postgres("difference"))
+    [reference] = runs("duckdb_engine", three_loads[:1])
+    assert "only there:" in differences(reference, Outcome(published(home), reference.exports, 0, 0))

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 MACROS = [
     *(f"engine/{name}" for name in ("text_literal", "text_array", "json_kinds", "json_texts", "json_keys_of", "json_item_rows")),
-    *(f"engine/{name}" for name in ("json_number", "json_changed", "text_rows", "has_match")),
+    *(f"engine/{name}" for name in ("json_number", "json_changed", "text_rows", "pattern_literal", "matches")),
     "product/is_date_time",
 ]
 
@@ -33,6 +33,7 @@ class Renderer:
             adapter=SimpleNamespace(dispatch=self._dispatch),
             modules=SimpleNamespace(re=re),
             tojson=json.dumps,
+            **{"return": lambda value: value},
             dbt=SimpleNamespace(split_part=_split_part),
         )
         for name in MACROS:

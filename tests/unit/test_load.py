@@ -22,18 +22,21 @@ from hypothesis import strategies as st
 from orchestration.lib import load
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.load import FileReport, LoadReport, load_ad_spend, load_files
+from orchestration.lib.warehouse import Embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 ONLINE_RETAIL = ROOT.parent / "shared/data/online_retail/online_retail_orders.ndjson.gz"
 GOOD = b'{"messageId":"m-1","type":"track"}'
 CANARY = b"jane.canary@example.com"
 
+RAW_TABLES = ["events", "ingest_files", "ingest_rejects", "phone_numbers", "ad_spend"]
 Load = Callable[..., LoadReport]
 
 
 @pytest.fixture
 def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        Embedded(connection).ensure_tables("salt")
         yield connection
 
 
@@ -45,7 +48,7 @@ def deliver(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> Callable[..., Fil
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        [report] = load_files(con, [path], region="GB").files
+        [report] = load_files(Embedded(con), [path], region="GB").files
         assert report.lines == report.rows_loaded + report.rows_rejected + report.rows_duplicate
         return report
 
@@ -65,7 +68,7 @@ def md5(line: bytes) -> str:
 
 
 def state_of(con: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
-    return {table: rows(con, f"select * from raw.{table} order by all") for table in load.RAW_TABLES}
+    return {table: rows(con, f"select * from raw.{table} order by all") for table in RAW_TABLES}
 
 
 # ---------------------------------------------------------------- what is stored
@@ -253,7 +256,7 @@ def test_refused_files_do_not_keep_the_good_ones_out_and_are_all_told(con, tmp_p
     for name, content in {"a.json": b"[1]", "b.ndjson": GOOD, "c.ndjson.gz": CALLS_GZ[:-1], "d.jsonl": b"{}"}.items():
         (folder / name).write_bytes(content)
     told: list[FileReport] = []
-    report = load_files(con, [folder], region="GB", on_file=told.append)
+    report = load_files(Embedded(con), [folder], region="GB", on_file=told.append)
     assert [file.status for file in told] == ["refused", "loaded", "refused", "loaded"]
     assert [file.path.name for file in report.refused] == ["a.json", "c.ndjson.gz"]
     with pytest.raises(TesseraError, match="2 of 4 files were refused") as error:
@@ -274,7 +277,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(con, tmp_path, monkeypa
         normalise_phones(*arguments)
 
     monkeypatch.setattr(load, "_normalise_phones", append_meanwhile)
-    [report] = load_files(con, [path], source="web", region="GB").files
+    [report] = load_files(Embedded(con), [path], source="web", region="GB").files
     assert "changed while it was read" in report.error.found
     assert rows(con, "select count(*) from raw.events") == [(0,)]
 
@@ -285,9 +288,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(con, tmp_path, monkeypa
 def test_a_missing_path_is_a_usage_error_and_nothing_is_loaded(con, tmp_path):
     (tmp_path / "calls.ndjson").write_bytes(GOOD)
     with pytest.raises(UsageError, match=r"nothing\.ndjson") as error:
-        load_files(con, [tmp_path / "calls.ndjson", tmp_path / "nothing.ndjson"], region="GB")
+        load_files(Embedded(con), [tmp_path / "calls.ndjson", tmp_path / "nothing.ndjson"], region="GB")
     assert error.value.exit_code == 2
-    assert rows(con, "select count(*) from information_schema.tables") == [(0,)]
+    assert not any(state_of(con).values())
 
 
 def test_of_a_folder_the_data_files_are_loaded_and_the_source_is_their_folder(con, tmp_path):
@@ -297,7 +300,7 @@ def test_of_a_folder_the_data_files_are_loaded_and_the_source_is_their_folder(co
         path = tmp_path / "landing" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b'{"messageId":"%d"}' % i)
-    report = load_files(con, [tmp_path / "landing", tmp_path / "landing/web/1.ndjson"], region="GB")
+    report = load_files(Embedded(con), [tmp_path / "landing", tmp_path / "landing/web/1.ndjson"], region="GB")
     assert [f"{file.path.parent.name}/{file.path.name}" for file in report.files] == sorted(wanted)
     assert rows(con, "select source_id, count(*) from raw.events group by all order by all") == [("app", 2), ("web", 2)]
 
@@ -306,14 +309,12 @@ def test_of_a_folder_the_data_files_are_loaded_and_the_source_is_their_folder(co
 def test_a_source_must_be_a_plain_name(con, tmp_path, source):
     (tmp_path / "calls.ndjson").write_bytes(GOOD)
     with pytest.raises(UsageError, match="--source NAME"):
-        load_files(con, [tmp_path], source=source, region="GB")
+        load_files(Embedded(con), [tmp_path], source=source, region="GB")
 
 
-def test_region_and_schema_must_be_known_names(con, tmp_path):
+def test_the_region_must_be_known(con, tmp_path):
     with pytest.raises(UsageError, match="region"):
-        load_files(con, [tmp_path], region="XX")
-    with pytest.raises(UsageError, match="schema"):
-        load_files(con, [tmp_path], region="GB", schema='raw"; drop')
+        load_files(Embedded(con), [tmp_path], region="XX")
 
 
 # ---------------------------------------------------------------- exactly once
@@ -364,6 +365,7 @@ def test_lines_are_loaded_or_rejected_or_duplicates_however_they_are_cut_into_fi
     folder = tmp_path_factory.mktemp("mix") / "web"
     folder.mkdir()
     con = duckdb.connect()
+    Embedded(con).ensure_tables("salt")
     seen_files, seen_ids, expected_events, expected_rejects = set(), set(), set(), set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(load, "BLOCK", block)
@@ -373,7 +375,7 @@ def test_lines_are_loaded_or_rejected_or_duplicates_however_they_are_cut_into_fi
             content = gzip.compress(content, mtime=0) if is_gzip else content
             path = folder / f"{number}.ndjson"
             path.write_bytes(content)
-            [report] = load_files(con, [path], region="GB").files
+            [report] = load_files(Embedded(con), [path], region="GB").files
 
             file_id = hashlib.sha256(content).hexdigest()
             numbered = [(file_id, i, kind, line) for i, (kind, line) in enumerate(lines, start=1)]
@@ -402,7 +404,6 @@ def test_lines_are_loaded_or_rejected_or_duplicates_however_they_are_cut_into_fi
                 (file_id, i, message_id, md5(line)) for message_id, (_, i, _, line) in zip(ids, good, strict=True)
             }
             expected_rejects |= {(file_id, i, base64.b64encode(line).decode()) for _, i, _, line in bad}
-    load.ensure_raw_tables(con)
     assert set(rows(con, "select file_id, line_number, message_id, line_hash from raw.events")) == expected_events
     assert set(rows(con, "select file_id, line_number, raw_base64 from raw.ingest_rejects")) == expected_rejects
     assert not rows(con, "select * from raw.ingest_files where lines <> rows_loaded + rows_rejected + rows_duplicate")
@@ -427,20 +428,25 @@ import os, signal, sys, threading
 from pathlib import Path
 import duckdb
 from orchestration.lib import load
+from orchestration.lib.warehouse import Embedded
 
-warehouse, folder, statement, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+file, folder, statement, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 load.BLOCK = 64 << 10  # several inserts a file
-run, count = load._run, 0
+count = 0
 
-def run_and_count(*arguments, **values):
-    global count
-    count += 1
-    if count == statement:
-        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
-    return run(*arguments, **values)
+def counted(function):
+    def run(*arguments, **values):
+        global count
+        count += 1
+        if count == statement:
+            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return function(*arguments, **values)
+    return run
 
-load._run = run_and_count
-load.load_files(duckdb.connect(warehouse), [Path(folder)], region="GB")
+load._run, Embedded.rows, Embedded.write = map(counted, (load._run, Embedded.rows, Embedded.write))
+warehouse = Embedded(duckdb.connect(file))
+warehouse.ensure_tables("salt")
+load.load_files(warehouse, [Path(folder)], region="GB")
 """
 
 
@@ -459,14 +465,14 @@ def test_a_killed_load_leaves_every_file_whole_or_absent_and_the_next_completes_
         from {} as f"""
     touched = "(select file_id from raw.events union select file_id from raw.ingest_rejects)"
     survivors = []
-    # 8 statements make the tables, about 7 load a file; the last load is not killed.
-    kills = ((10, 0), (16, 0.001), (17, 0.002), (23, 0.003), (14, 0.005), (21, 0.004), (18, 0.008), (25, 0.001), (0, 0))
+    # A statement or two store the salt, about 6 load a file; the last load is not killed.
+    kills = ((4, 0), (10, 0.001), (11, 0.002), (17, 0.003), (8, 0.005), (15, 0.004), (12, 0.008), (19, 0.001), (0, 0))
     for statement, seconds in kills:
         command = [sys.executable, "-c", KILLED_LOAD, warehouse, folder, str(statement), str(seconds)]
         outcome = subprocess.run(command, cwd=ROOT, capture_output=True)
         assert outcome.returncode == (-signal.SIGKILL if statement else 0), outcome.stderr.decode()
         with duckdb.connect(warehouse) as con:
-            load.ensure_raw_tables(con)
+            Embedded(con).ensure_tables("salt")
             whole = {file_id: tuple(n) for file_id, *n in rows(con, counts.format("raw.ingest_files"))}
             assert {file_id: tuple(n) for file_id, *n in rows(con, counts.format(touched))} == whole
             assert whole.items() <= expected.items()
@@ -500,7 +506,7 @@ def test_phones_of_traits_and_context_traits_are_normalised_once_per_region(con,
     deliver(b'{"messageId":"again","traits":{"phone":"07911 123456"}}', "web/again.ndjson")
     assert rows(con, "select * from raw.phone_numbers order by phone") == expected
     (tmp_path / "de.ndjson").write_bytes(b'{"messageId":"de","traits":{"phone":"0151 23456789"}}')
-    load_files(con, [tmp_path / "de.ndjson"], source="de", region="DE")
+    load_files(Embedded(con), [tmp_path / "de.ndjson"], source="de", region="DE")
     assert rows(con, "select * from raw.phone_numbers where region = 'DE'") == [("0151 23456789", "DE", "+4915123456789")]
 
 
@@ -517,7 +523,7 @@ SPEND_ROW = b'google_ads,1,Acme,2,"Brand, search",EUR,12.0,345,67.891234,2026-01
 
 def spend(con: duckdb.DuckDBPyConnection, path: Path, *lines: bytes) -> FileReport:
     path.write_bytes(lines_of(*lines))
-    [report] = load_ad_spend(con, [path]).files
+    [report] = load_ad_spend(Embedded(con), [path]).files
     assert report.lines == report.rows_loaded + report.rows_rejected + report.rows_duplicate
     return report
 
@@ -525,7 +531,7 @@ def spend(con: duckdb.DuckDBPyConnection, path: Path, *lines: bytes) -> FileRepo
 def test_ad_spend_is_typed(con, tmp_path):
     path = tmp_path / "spend.csv"
     path.write_bytes(gzip.compress(b"\xef\xbb\xbf" + SPEND_HEADER + b"\r\n" + SPEND_ROW + b"\r\n"))
-    [report] = load_ad_spend(con, [tmp_path]).files
+    [report] = load_ad_spend(Embedded(con), [tmp_path]).files
     assert rows(con, "select * from raw.ad_spend") == [
         (
             "google_ads", "1", "Acme", "2", "Brand, search", "EUR", 12, 345, Decimal("67.8912"), date(2026, 1, 31),
@@ -568,7 +574,7 @@ def test_a_bad_row_of_ad_spend_is_rejected_with_its_reason(con, tmp_path):
 def test_ad_spend_delivered_again_is_counted_once(con, tmp_path):
     first = spend(con, tmp_path / "a.csv", SPEND_HEADER, SPEND_ROW, SPEND_ROW)
     assert (first.rows_loaded, first.rows_duplicate) == (1, 1)
-    assert load_ad_spend(con, [tmp_path / "a.csv"]).files[0].status == "already loaded"
+    assert load_ad_spend(Embedded(con), [tmp_path / "a.csv"]).files[0].status == "already loaded"
     corrected = SPEND_ROW.replace(b"67.891234", b"70")
     later = spend(con, tmp_path / "b.csv", SPEND_HEADER, corrected, SPEND_ROW)
     assert (later.rows_loaded, later.rows_duplicate) == (1, 1)
@@ -588,7 +594,7 @@ def test_a_table_that_is_not_ad_spend_is_refused(con, tmp_path):
 
 @pytest.mark.skipif(not ONLINE_RETAIL.exists(), reason="../shared/data/online_retail is not here")
 def test_the_orders_of_online_retail_are_loaded_whole(con):
-    [report] = load_files(con, [ONLINE_RETAIL], region="GB").files
+    [report] = load_files(Embedded(con), [ONLINE_RETAIL], region="GB").files
     assert (report.lines, report.rows_loaded, report.rows_rejected, report.rows_duplicate) == (30_272, 30_272, 0, 0)
     assert rows(con, "select source_id, type, count(*) from raw.events group by all order by all") == [
         ("online_retail", "identify", 4_372),

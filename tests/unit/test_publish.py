@@ -15,6 +15,7 @@ import pytest
 from orchestration.lib import snapshot
 from orchestration.lib.errors import TesseraError
 from orchestration.lib.publish import DATABASE, PublicTable, current, fingerprint, public_tables, publish, republish
+from orchestration.lib.warehouse import Embedded
 from tests.conftest import ROOT
 
 PEOPLE, ORDERS, LOG = (
@@ -51,7 +52,7 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def _publish(
     warehouse: duckdb.DuckDBPyConnection, folder: Path, run: str, tables: list[PublicTable] | None = None, space: str = "prod"
 ) -> Path:
-    return publish(warehouse, tables or TABLES, folder, run, space=space, as_of="2026-01-01T00:00:00", git_commit="abc")
+    return publish(Embedded(warehouse, space), tables or TABLES, folder, run, as_of="2026-01-01T00:00:00", git_commit="abc")
 
 
 def _runs(folder: Path) -> list[str]:
@@ -107,7 +108,7 @@ def test_a_fingerprint_tells_one_changed_row(warehouse: duckdb.DuckDBPyConnectio
 
 def test_older_clients_open_the_database(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     _publish(warehouse, tmp_path, "run-1")
-    for folder in (current(tmp_path), republish(warehouse, [LOG], tmp_path, space="prod")):
+    for folder in (current(tmp_path), republish(Embedded(warehouse), [LOG], tmp_path)):
         header = (folder / DATABASE).read_bytes()[:20]
         assert header[8:12] == b"DUCK"
         assert int.from_bytes(header[12:20], "little") <= STORAGE_OF_DUCKDB_1_2
@@ -153,12 +154,13 @@ import os, signal, sys
 from pathlib import Path
 import duckdb
 from orchestration.lib import publish
+from orchestration.lib.warehouse import Embedded
 with duckdb.connect() as connection:
     connection.execute("create schema profiles; create table profiles.people as select 1 as profile_id")
     connection.create_function("die", lambda x: os.kill(os.getpid(), signal.SIGKILL), ["BIGINT"], "BIGINT")
     connection.execute("create view profiles.zz_deadly as select die(range) as x from range(1)")
     tables = [publish.PublicTable("profiles", "people"), publish.PublicTable("profiles", "zz_deadly")]
-    publish.publish(connection, tables, Path(sys.argv[1]), "run-2", space="prod", as_of="2026-01-01T00:00:00", git_commit="abc")
+    publish.publish(Embedded(connection), tables, Path(sys.argv[1]), "run-2", as_of="2026-01-01T00:00:00", git_commit="abc")
 """
     former = _publish(warehouse, tmp_path / "published", "run-1")
     process = subprocess.run([sys.executable, "-c", killed, str(tmp_path / "published")], cwd=ROOT, check=False)
@@ -172,7 +174,7 @@ with duckdb.connect() as connection:
 def test_three_runs_are_kept_each_with_its_ledger(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     for number in range(1, 6):
         _publish(warehouse, tmp_path, f"run-{number}")
-        republish(warehouse, [LOG], tmp_path, space="prod")
+        republish(Embedded(warehouse), [LOG], tmp_path)
     # Besides the three: the one that was current until just now, which somebody may be opening.
     assert _runs(tmp_path) == ["run-3-synced", "run-4-synced", "run-5", "run-5-synced"]
 
@@ -187,7 +189,7 @@ def test_publishing_again_renews_only_the_tables_given(warehouse: duckdb.DuckDBP
     first = _publish(warehouse, tmp_path, "run-1")
     warehouse.execute("insert into activation.sync_log values ('newsletter', 'p1')")
     warehouse.execute("delete from profiles.people")
-    second = republish(warehouse, [LOG], tmp_path, space="prod")
+    second = republish(Embedded(warehouse), [LOG], tmp_path)
     assert current(tmp_path) == second
     before, after = fingerprint(first), fingerprint(second)
     assert {table for table in before if before[table] != after[table]} == {"activation.sync_log"}
@@ -246,7 +248,7 @@ def test_readers_in_a_loop_see_whole_snapshots_only(warehouse: duckdb.DuckDBPyCo
     for number in range(2, 12):
         fill(number)
         _publish(warehouse, tmp_path, f"run-{number}", [PEOPLE, LOG])
-        republish(warehouse, [LOG], tmp_path, space="prod")
+        republish(Embedded(warehouse), [LOG], tmp_path)
     stop.set()
     reader.join()
     assert errors == []

@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from orchestration.lib import repurchase
-from orchestration.lib import warehouse as build
 from orchestration.lib.repurchase import FEATURES, ModelCard, signed_log, train_and_score
+from orchestration.lib.warehouse import Embedded
 
 AS_OF = "2026-01-01T00:00:00"
 
@@ -32,7 +32,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        build.ensure_tables(connection, space="prod", salt="salt")
+        Embedded(connection).ensure_tables("salt")
         connection.execute("create schema traits")
         yield connection
 
@@ -89,7 +89,7 @@ def _run(
         {columns}, has_bought_again::boolean as has_bought_again, cutoff_at::timestamp as cutoff_at from shop"""
     )
     warehouse.unregister("shop")
-    card = train_and_score(warehouse, folder / "models", space="prod", as_of=as_of)
+    card = train_and_score(Embedded(warehouse), folder / "models", as_of=as_of)
     scores = warehouse.execute(
         "select * from predictions.model_scores where as_of = ?::timestamp order by profile_id", [as_of]
     ).df()

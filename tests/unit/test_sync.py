@@ -13,8 +13,8 @@ import duckdb
 import pyarrow.parquet
 import pytest
 
-from orchestration.lib import warehouse as build
 from orchestration.lib.sync import SyncReport, run_file_sync
+from orchestration.lib.warehouse import Embedded
 
 DAY_1, DAY_2, DAY_3 = "2026-01-01T00:00:00", "2026-01-02T00:00:00", "2026-01-03T00:00:00"
 COLUMNS = ["email", "phone", "score"]
@@ -29,7 +29,7 @@ def warehouse_file(tmp_path: Path) -> Path:
     """A build database with an empty ledger."""
     file = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(file)) as connection:
-        build.ensure_tables(connection, space="prod", salt="salt")
+        Embedded(connection).ensure_tables("salt")
     return file
 
 
@@ -78,7 +78,7 @@ def _sync(
         file = snapshot / "activation.sync_plan.parquet"
         connection.execute(f"copy plan to '{file}' (format parquet)")
     exports = folder / "exports"
-    return run_file_sync(warehouse, snapshot, sync, columns or COLUMNS, exports, space="prod", as_of=as_of)
+    return run_file_sync(Embedded(warehouse), snapshot, sync, columns or COLUMNS, exports, as_of=as_of)
 
 
 def _exports(folder: Path) -> dict[str, bytes]:

@@ -13,3 +13,11 @@
 {% macro spark__hash_integer(hash, digits) -%}
     cast(conv(substr({{ hash }}, 1, {{ digits }}), 16, 10) as bigint)
 {%- endmacro %}
+
+{% macro snowflake__hash_integer(hash, digits) -%}
+    cast(to_number(substr({{ hash }}, 1, {{ digits }}), '{{ "X" * digits }}') as bigint)
+{%- endmacro %}
+
+{% macro bigquery__hash_integer(hash, digits) -%}
+    cast('0x' || substr({{ hash }}, 1, {{ digits }}) as bigint)
+{%- endmacro %}

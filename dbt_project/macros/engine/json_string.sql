@@ -10,3 +10,10 @@
             then substring(to_json(named_struct('v', {{ expression }})), 6, length(to_json(named_struct('v', {{ expression }}))) - 6)
     end
 {%- endmacro %}
+
+{% macro snowflake__json_string(expression) -%} to_json(to_variant({{ expression }})) {%- endmacro %}
+
+{# BigQuery writes null as the text `null`. #}
+{% macro bigquery__json_string(expression) -%}
+    case when {{ expression }} is not null then to_json_string({{ expression }}) end
+{%- endmacro %}

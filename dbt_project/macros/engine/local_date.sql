@@ -9,3 +9,9 @@
 {% macro spark__local_date(timestamp) -%}
     to_date(convert_timezone('UTC', '{{ var("reporting_time_zone") }}', {{ timestamp }}))
 {%- endmacro %}
+
+{% macro snowflake__local_date(timestamp) -%}
+    to_date(convert_timezone('UTC', '{{ var("reporting_time_zone") }}', {{ timestamp }}))
+{%- endmacro %}
+
+{% macro bigquery__local_date(timestamp) -%} date({{ timestamp }}, '{{ var("reporting_time_zone") }}') {%- endmacro %}

@@ -11,3 +11,15 @@
 {% macro spark__quantile(column, fraction) -%}
     cast(percentile_disc({{ fraction }}) within group (order by {{ column }}) as decimal(18, 4))
 {%- endmacro %}
+
+{% macro snowflake__quantile(column, fraction) -%}
+    percentile_disc({{ fraction }}) within group (order by {{ column }})
+{%- endmacro %}
+
+{# percentile_disc is no aggregate on BigQuery, so the value is taken out of the sorted array: good for some million values a group
+   (an array of 100 MB). #}
+{% macro bigquery__quantile(column, fraction) -%}
+    array_agg({{ column }} ignore nulls order by {{ column }})[
+        safe_offset(cast(ceil(bignumeric '{{ fraction }}' * count({{ column }})) as bigint) - 1)
+    ]
+{%- endmacro %}

@@ -13,3 +13,11 @@
 {% macro spark__seconds_between(earlier, later) -%}
     cast(floor(timestampdiff(microsecond, {{ earlier }}, {{ later }}) / 1000000) as bigint)
 {%- endmacro %}
+
+{% macro snowflake__seconds_between(earlier, later) -%}
+    cast(floor(timestampdiff(microsecond, {{ earlier }}, {{ later }}) / 1000000) as bigint)
+{%- endmacro %}
+
+{% macro bigquery__seconds_between(earlier, later) -%}
+    cast(floor(timestamp_diff({{ later }}, {{ earlier }}, microsecond) / 1000000) as bigint)
+{%- endmacro %}

@@ -8,3 +8,7 @@
 {%- endmacro %}
 
 {% macro spark__text_hash(expression) -%} substr(sha2({{ expression }}, 256), 1, 32) {%- endmacro %}
+
+{% macro snowflake__text_hash(expression) -%} substr(sha2({{ expression }}, 256), 1, 32) {%- endmacro %}
+
+{% macro bigquery__text_hash(expression) -%} substr(to_hex(sha256({{ expression }})), 1, 32) {%- endmacro %}

@@ -7,3 +7,7 @@
 {% macro postgres__timestamp_text(timestamp) -%} to_char({{ timestamp }}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') {%- endmacro %}
 
 {% macro spark__timestamp_text(timestamp) -%} date_format({{ timestamp }}, "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'") {%- endmacro %}
+
+{% macro snowflake__timestamp_text(timestamp) -%} to_char({{ timestamp }}, 'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"') {%- endmacro %}
+
+{% macro bigquery__timestamp_text(timestamp) -%} format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', {{ timestamp }}) {%- endmacro %}

@@ -4,3 +4,5 @@
 {% macro default__type_double() -%} {{ return("double") }} {%- endmacro %}
 
 {% macro postgres__type_double() -%} {{ return("double precision") }} {%- endmacro %}
+
+{% macro bigquery__type_double() -%} {{ return("float64") }} {%- endmacro %}

@@ -5,3 +5,10 @@
 {% macro default__work_prefix() -%} {{ return(this.identifier ~ "__") }} {%- endmacro %}
 
 {% macro spark__work_prefix() -%} {{ return(this.schema ~ "." ~ this.identifier ~ "__") }} {%- endmacro %}
+
+{% macro snowflake__work_prefix() -%} {{ return(this.database ~ "." ~ this.schema ~ "." ~ this.identifier ~ "__") }} {%- endmacro %}
+
+{# Backquotes: a project's name may have dashes. #}
+{% macro bigquery__work_prefix() -%} {{ return("`" ~ this.database ~ "`." ~ this.schema ~ "." ~ this.identifier ~ "__") }} {%- endmacro %}
+
+{% macro databricks__work_prefix() -%} {{ return(this.database ~ "." ~ this.schema ~ "." ~ this.identifier ~ "__") }} {%- endmacro %}

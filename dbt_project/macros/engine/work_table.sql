@@ -14,3 +14,11 @@
     {%- do run_query("create table " ~ name ~ " using parquet as " ~ sql) -%}
     {{ return(name) }}
 {%- endmacro %}
+
+{# BigQuery's temporary tables end with the statement that made them; Databricks' catalogs hold Delta tables only. #}
+{% macro bigquery__work_table(name, sql) -%}
+    {%- do run_query("create or replace table " ~ name ~ " as " ~ sql) -%}
+    {{ return(name) }}
+{%- endmacro %}
+
+{% macro databricks__work_table(name, sql) -%} {{ return(tessera.bigquery__work_table(name, sql)) }} {%- endmacro %}

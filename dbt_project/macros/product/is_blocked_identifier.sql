@@ -3,7 +3,7 @@
     {%- set blocked = config_identity().blocked -%}
     (
         {{ column }} = ''
-        or lower({{ column }}) in ({% for value in blocked["values"] %}'{{ value | lower | replace("'", "''") }}'{{ ", " if not loop.last }}{% endfor %})
+        or lower({{ column }}) in ({% for value in blocked["values"] %}{{ text_literal(value | lower) }}{{ ", " if not loop.last }}{% endfor %})
         {%- for pattern in blocked.patterns %}
             or {{ matches(column, pattern) }}
         {%- endfor %}

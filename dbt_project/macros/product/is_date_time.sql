@@ -2,13 +2,13 @@
    second 60 is the last of a day in UTC: its minute of the day less the offset is 23:59. #}
 {% macro is_date_time(text, pattern) -%}
     case
-        when not {{ has_match(text, pattern) }} then false
-        when not {{ has_match(text, "^.{17}60") }} then true
-        when {{ has_match(text, "[Zz]$") }} then {{ has_match(text, "[Tt]23:59:60") }}
+        when not {{ matches(text, pattern) }} then false
+        when not {{ matches(text, "^.{17}60") }} then true
+        when {{ matches(text, "[Zz]$") }} then {{ matches(text, "[Tt]23:59:60") }}
         else
             (
                 1440 + cast(substr({{ text }}, 12, 2) as integer) * 60 + cast(substr({{ text }}, 15, 2) as integer)
-                - (case when {{ has_match(text, "[+].....$") }} then 1 else -1 end)
+                - (case when {{ matches(text, "[+].....$") }} then 1 else -1 end)
                 * (cast(substr(right({{ text }}, 5), 1, 2) as integer) * 60 + cast(right({{ text }}, 2) as integer))
             ) % 1440 = 1439
     end

@@ -1,7 +1,7 @@
 {# A trait's value as text by its declared type, so that a declared type and the text agree on every engine. #}
 {% macro trait_text(column, type) -%}
     {%- set types = {
-        "string": dbt.type_string(), "bigint": "bigint", "decimal": "decimal(18, 4)", "double": type_double(),
+        "string": dbt.type_string(), "bigint": "bigint", "decimal": type_decimal(), "double": type_double(),
         "boolean": "boolean", "date": "date", "timestamp": dbt.type_timestamp(),
     } -%}
     {%- if type not in types -%}
@@ -11,6 +11,7 @@
         ) }}
     {%- endif -%}
     {%- if type == "timestamp" -%} {{ timestamp_text(column) }}
+    {%- elif type == "decimal" -%} {{ decimal_text(column) }}
     {%- else -%} cast(cast({{ column }} as {{ types[type] }}) as {{ dbt.type_string() }})
     {%- endif -%}
 {%- endmacro %}

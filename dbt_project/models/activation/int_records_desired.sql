@@ -41,7 +41,7 @@ with
                 cast(null as {{ dbt.type_string() }}) as consent_event_id,
                 cast(null as {{ dbt.type_timestamp() }}) as consent_recorded_at,
                 cast(null as boolean) as is_unreachable
-            where 1 = 0
+            limit 0
         {% endfor %}
     )
 

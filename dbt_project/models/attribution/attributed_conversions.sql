@@ -25,15 +25,19 @@ with
                     when 'last'
                     then case when paths.touch_number = paths.touch_count then 1 else 0 end
                     when 'linear'
-                    then 1.0 / paths.touch_count
-                end as decimal(18, 9)
+                    then cast(1 as {{ type_double() }}) / paths.touch_count
+                end as {{ type_decimal(9) }}
             ) as weight,
             paths.converted_at
         from paths
         cross join models
     ),
 
-    shared as (select *, cast(revenue * weight as decimal(18, 4)) as share from weighted where weight > 0),
+    shared as (
+        select *, cast(round(revenue * weight, 4) as {{ type_decimal() }}) as share
+        from weighted
+        where weight > 0
+    ),
 
     credited as (
         select
@@ -72,8 +76,8 @@ select
     model,
     channel,
     campaign,
-    cast(credit as decimal(18, 9)) as credit,
-    cast(revenue as decimal(18, 4)) as revenue,
+    cast(credit as {{ type_decimal(9) }}) as credit,
+    cast(revenue as {{ type_decimal() }}) as revenue,
     converted_at
 from credited
 union all
@@ -83,7 +87,7 @@ select
     model,
     'unattributed' as channel,
     cast(null as {{ dbt.type_string() }}) as campaign,
-    cast(1 as decimal(18, 9)) as credit,
+    cast(1 as {{ type_decimal(9) }}) as credit,
     revenue,
     converted_at
 from untouched

@@ -51,9 +51,9 @@ select
     channel,
     nullif(campaign, '') as campaign,
     model,
-    cast(spend as decimal(18, 4)) as spend,
-    cast(conversions as decimal(18, 9)) as conversions,
-    cast(revenue as decimal(18, 4)) as revenue,
+    cast(spend as {{ type_decimal() }}) as spend,
+    cast(conversions as {{ type_decimal(9) }}) as conversions,
+    cast(revenue as {{ type_decimal() }}) as revenue,
     {{ decimal_ratio("spend", "conversions") }} as cpa,
     {{ decimal_ratio("revenue", "spend") }} as roas
 from joined

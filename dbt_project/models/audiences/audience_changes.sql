@@ -1,4 +1,4 @@
-{{ config(materialized="incremental", incremental_strategy="append", full_refresh=false, on_schema_change="append_new_columns") }}
+{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns") }}
 -- The log of enters and exits, appended to by each run and never rewritten. A run as of the past adds
 -- nothing.
 with
@@ -15,7 +15,7 @@ with
                 cast(null as {{ dbt.type_string() }}) as arm,
                 cast(0 as bigint) as change_number,
                 cast(null as {{ dbt.type_timestamp() }}) as changed_at
-            where 1 = 0
+            limit 0
         {%- endif %}
     ),
 

@@ -23,7 +23,7 @@ select
     profile_id,
     definition_hash,
     case
-        when {{ hash_integer(text_hash("concat(audience, ':', profile_id)"), 8) }} % 100 < holdout_percent
+        when mod({{ hash_integer(text_hash("concat(audience, ':', profile_id)"), 8) }}, 100) < holdout_percent
         then 'holdout'
         else 'treatment'
     end as arm

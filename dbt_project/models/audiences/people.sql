@@ -6,7 +6,7 @@ with
             profile_id,
             max(case when trait = 'order_count' then cast(value as bigint) end) as order_count,
             max(
-                case when trait = 'lifetime_revenue' then cast(value as decimal(18, 4)) end
+                case when trait = 'lifetime_revenue' then cast(value as {{ type_decimal() }}) end
             ) as lifetime_revenue,
             max(case when trait = 'favourite_category' then value end) as favourite_category
         from {{ ref("profile_traits") }}

@@ -20,14 +20,14 @@ with
         select tens.digit * 10 + ones.digit + 1 as place from digits as tens cross join digits as ones
     ),
 
-    shortened as (
+    forms as (
         select
             letters.name,
             substr(letters.letters, 1, places.place - 1) || substr(letters.letters, places.place + 1) as form
         from letters
         inner join places on places.place <= length(letters.letters)
         where length(letters.letters) >= 5
-        union
+        union all
         select name, letters as form
         from letters
         where length(letters) >= 5
@@ -35,9 +35,9 @@ with
 
     alike as (
         select a.name as event_a, b.name as event_b, 'one letter apart' as likeness
-        from shortened as a
-        inner join shortened as b on a.form = b.form and a.name < b.name
-        union
+        from forms as a
+        inner join forms as b on a.form = b.form and a.name < b.name
+        union all
         select a.name as event_a, b.name as event_b, 'same letters' as likeness
         from letters as a
         inner join letters as b on a.letters = b.letters and a.name < b.name

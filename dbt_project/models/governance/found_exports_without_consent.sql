@@ -11,7 +11,7 @@ with
             select
                 cast(null as {{ dbt.type_string() }}) as sync_id,
                 cast(null as {{ dbt.type_string() }}) as purpose
-            where 1 = 0
+            limit 0
         {% endfor %}
     ),
 

@@ -14,9 +14,9 @@ with
 select
     conversions.conversion_id,
     models.model,
-    cast(credited.credit as decimal(18, 9)) as credit,
+    cast(credited.credit as {{ type_decimal(9) }}) as credit,
     conversions.revenue,
-    cast(credited.revenue as decimal(18, 4)) as attributed_revenue
+    cast(credited.revenue as {{ type_decimal() }}) as attributed_revenue
 from conversions
 cross join models
 left join credited on conversions.conversion_id = credited.conversion_id and models.model = credited.model

@@ -8,8 +8,8 @@ with
 
 select
     models.model,
-    cast(spends.spend as decimal(18, 4)) as spend,
-    cast(coalesce(reported.spend, 0) as decimal(18, 4)) as reported_spend
+    cast(spends.spend as {{ type_decimal() }}) as spend,
+    cast(coalesce(reported.spend, 0) as {{ type_decimal() }}) as reported_spend
 from models
 cross join spends
 left join reported on models.model = reported.model

@@ -10,7 +10,7 @@ with
         select node_a as node
         from {{ ref("int_identifiers_linked") }}
         where is_shared_a
-        union
+        union all
         select node_b as node
         from {{ ref("int_identifiers_linked") }}
         where is_shared_b

@@ -42,8 +42,8 @@ select
     coalesce(sales.account_id, refunds.account_id) as account_id,
     coalesce(sales.event_id, refunds.event_id) as event_id,
     coalesce(sales.currency, refunds.currency) as currency,
-    cast(coalesce(sales.amount, 0) as decimal(18, 4)) as revenue,
-    cast(coalesce(refunds.refunded, 0) as decimal(18, 4)) as refunded,
+    cast(coalesce(sales.amount, 0) as {{ type_decimal() }}) as revenue,
+    cast(coalesce(refunds.refunded, 0) as {{ type_decimal() }}) as refunded,
     sales.order_id is not null as has_sale,
     coalesce(sales.occurred_at, refunds.first_refunded_at) as ordered_at,
     refunds.refunded_at

@@ -8,11 +8,12 @@ with
         select
             'recency' as dimension,
             cast(
-                {{ seconds_between("cast('1970-01-01' as timestamp)", "last_ordered_at") }} as decimal(18, 4)
+                {{ seconds_between("cast('1970-01-01' as timestamp)", "last_ordered_at") }}
+                as {{ type_decimal() }}
             ) as value
         from buyers
         union all
-        select 'frequency' as dimension, cast(frequency as decimal(18, 4)) as value
+        select 'frequency' as dimension, cast(frequency as {{ type_decimal() }}) as value
         from buyers
         union all
         select 'monetary' as dimension, monetary as value

@@ -10,7 +10,8 @@ with
             cast(frequency as bigint) as frequency,
             monetary,
             cast(
-                {{ seconds_between("cast('1970-01-01' as timestamp)", "last_ordered_at") }} as decimal(18, 4)
+                {{ seconds_between("cast('1970-01-01' as timestamp)", "last_ordered_at") }}
+                as {{ type_decimal() }}
             ) as recency,
             last_ordered_at
         from buyers

@@ -6,9 +6,9 @@ with
     halves as (
         select
             profile_id,
-            r_tile > {{ var("rfm_tiles") }} / 2 as is_recent,
-            f_tile > {{ var("rfm_tiles") }} / 2 as is_frequent,
-            m_tile > {{ var("rfm_tiles") }} / 2 as is_valuable,
+            2 * r_tile > {{ var("rfm_tiles") }} as is_recent,
+            2 * f_tile > {{ var("rfm_tiles") }} as is_frequent,
+            2 * m_tile > {{ var("rfm_tiles") }} as is_valuable,
             recency_days <= {{ var("rfm_new_within_days") }} as is_within_guard
         from scores
     ),

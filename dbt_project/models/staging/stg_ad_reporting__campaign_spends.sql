@@ -12,7 +12,12 @@ with
             *,
             row_number() over (
                 partition by date_day, platform, account_id, campaign_id
-                order by known_at desc, spend desc, clicks desc, impressions desc, campaign_name
+                order by
+                    known_at desc nulls last,
+                    spend desc nulls last,
+                    clicks desc nulls last,
+                    impressions desc nulls last,
+                    campaign_name nulls last
             ) as version_number
         from known
         where known_at <= {{ as_of() }}

@@ -28,7 +28,9 @@ with
         select
             profile_id,
             category,
-            row_number() over (partition by profile_id order by view_count desc, category) as category_rank
+            row_number() over (
+                partition by profile_id order by view_count desc nulls last, category
+            ) as category_rank
         from category_counts
         where category is not null
     )
@@ -37,7 +39,7 @@ select
     profiles.profile_id,
     category_ranks.category as favourite_category,
     cast(coalesce(order_totals.order_count, 0) as bigint) as order_count,
-    cast(coalesce(order_totals.lifetime_revenue, 0) as decimal(18, 4)) as lifetime_revenue
+    cast(coalesce(order_totals.lifetime_revenue, 0) as {{ type_decimal() }}) as lifetime_revenue
 from profiles
 left join order_totals on profiles.profile_id = order_totals.profile_id
 left join

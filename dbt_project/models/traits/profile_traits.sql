@@ -11,7 +11,7 @@ with
             select
                 profile_id,
                 '{{ trait }}' as trait,
-                cast({{ trait }} as {{ dbt.type_string() }}) as value,
+                {{ trait_text(trait, type) }} as value,
                 '{{ type }}' as value_type
             from computed
         {%- endfor %}

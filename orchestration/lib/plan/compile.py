@@ -122,10 +122,10 @@ def rules(node: Node, top: str) -> Iterator[str]:
             yield entry(f"{kind} is not null and not {allowed}", "Enum", node.field, expected, "invalid", top, kind)
     if "pattern" in schema:
         pattern = portable_pattern(schema["pattern"])
-        match = f"{{{{ has_match({jinja_literal(text)}, {jinja_literal(pattern)}) }}}}"
+        match = f"{{{{ matches({jinja_literal(text)}, {jinja_literal(pattern)}) }}}}"
         yield entry(f"{kind} = 'VARCHAR' and not {match}", "Pattern", node.field, schema["pattern"], "invalid", top, kind)
     if "format" in schema:
-        macro = "is_date_time" if schema["format"] == "date-time" else "has_match"
+        macro = "is_date_time" if schema["format"] == "date-time" else "matches"
         check = f"{{{{ {macro}({jinja_literal(text)}, {jinja_literal(FORMATS[schema['format']])}) }}}}"
         yield entry(f"{kind} = 'VARCHAR' and not {check}", "Format", node.field, schema["format"], "invalid", top, kind)
     for keyword, operator in {"minimum": "<", "maximum": ">", "exclusiveMinimum": "<=", "exclusiveMaximum": ">="}.items():
@@ -419,7 +419,7 @@ def naming(plan: Plan) -> str:
         return "(1 = 0)"
     excused = jinja_literal([*plan.settings.naming.excused, ""])
     listed = f"{{% for name in {excused} %}}{{{{ text_literal(name) }}}}{{{{ ', ' if not loop.last }}}}{{% endfor %}}"
-    return f"(not {{{{ has_match(column, {jinja_literal(pattern)}) }}}} and {{{{ column }}}} not in ({listed}))"
+    return f"(not {{{{ matches(column, {jinja_literal(pattern)}) }}}} and {{{{ column }}}} not in ({listed}))"
 
 
 def macros(plan: Plan) -> str:

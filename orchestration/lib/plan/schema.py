@@ -40,12 +40,12 @@ def _formats() -> dict[str, str]:
         f"{before[1]}(?:{group}:){{3}}{tail}", f"{before[2]}(?:{group}:){{2}}{tail}", f"{before[3]}{group}:{tail}",
         f"{before[4]}{tail}", f"{before[5]}{group}", before[6],
     ])  # fmt: skip
-    atom = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    atom = r"[A-Za-z0-9!#\$%&'*+/=?^_`{|}~-]+"
     quoted = r'"(?:[ !#-Z^-~\[\]]|\\[ -~])*"'
     label = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-    plain = "[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2}"
+    plain = r"[A-Za-z0-9._~!\$&'()*+,;=-]|%[0-9A-Fa-f]{2}"
     letter = f"(?:{plain}|[:@])"
-    host = rf"\[(?:{ipv6}|[vV][0-9A-Fa-f]+[.][A-Za-z0-9._~!$&'()*+,;=:-]+)\]|(?:{plain})*"
+    host = rf"\[(?:{ipv6}|[vV][0-9A-Fa-f]+[.][A-Za-z0-9._~!\$&'()*+,;=:-]+)\]|(?:{plain})*"
     authority = f"(?:(?:{plain}|:)*@)?(?:{host})(?::[0-9]*)?"
     path = f"//{authority}(?:/{letter}*)*|/(?:{letter}+(?:/{letter}*)*)?|{letter}+(?:/{letter}*)*|"
     return {
@@ -130,14 +130,14 @@ _DIGIT, _WORD = "0-9", "A-Za-z0-9_"
 _SPACE = "\t\n\x0b\x0c\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _LETTERS = {"t": "\t", "n": "\n", "r": "\r", "f": "\x0c", "v": "\x0b"}
 _CLASSES = {"d": _DIGIT, "w": _WORD, "s": _SPACE}
-_LINE_ENDS = "\n\r\u2028\u2029"
 
 
 def portable_pattern(pattern: Any) -> str:
     r"""Return an ECMA 262 pattern in the syntax that all engines read alike; raise ValueError with what they do not share.
 
-    `\d`, `\w`, `\s` and `.` mean what ECMA says (ASCII digits, all Unicode blanks, no line end) on every engine. `$` is written as
-    `(?:$)`'s plain end of text by each engine's macro. Look-around, back-references, named groups, `\b` and `\p` are refused.
+    `\d`, `\w` and `\s` mean what ECMA says (ASCII digits, all Unicode blanks) on every engine, `.` anything but a line feed (as
+    jsonschema-rs reads it; ECMA excludes three rarer line ends as well); the macro pattern_literal makes `$` the end of the text, and nothing else, on each. Look-around, back-references, named groups, `\b` and `\p` are
+    refused.
     """
     if not isinstance(pattern, str):
         raise ValueError("it is not a text")
@@ -152,7 +152,7 @@ def portable_pattern(pattern: Any) -> str:
         elif in_class:
             if rest.startswith(("[:", "[.", "[=")):
                 raise ValueError("write classes such as [a-z], not [:alpha:]")
-            parts.append("\\[" if character == "[" else character)
+            parts.append(f"\\{character}" if character in "[$" else character)
             in_class = character != "]"
         elif character == "[":
             in_class = True
@@ -167,7 +167,7 @@ def portable_pattern(pattern: Any) -> str:
             parts.append("(?:")
             step = 3
         elif character == ".":
-            parts.append(f"[^{_LINE_ENDS}]")
+            parts.append("[^\n]")
         elif character == "{":
             bounds = re.match(r"\{(\d+)(?:,(\d*))?\}", rest)
             if not bounds:
