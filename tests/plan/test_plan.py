@@ -211,6 +211,14 @@ def test_the_event_decides_then_the_source_then_the_default(judged: Callable[...
     ]
 
 
+def test_a_deprecated_event_is_checked_and_reported_from_its_sunset_on(judged: Callable[..., Any]) -> None:
+    calls = [
+        {"event": "Order Completed", "properties": {"total": -1}, "at": day} for day in ("2026-06-30 23:59:59", "2026-07-01")
+    ]
+    found = judged(calls, order=EVENT + "status: deprecated\nsunset: 2026-07-01\n")
+    assert [(number, kind) for number, kind, _, _ in found] == [("0", "Range"), ("1", "Deprecated Event"), ("1", "Range")]
+
+
 def test_pages_by_name_and_the_others_identify_calls_and_the_common_rule(judged: Callable[..., Any]) -> None:
     calls = [
         {"type": "page", "name": "Home", "properties": {}, "context": {"library": {}}},

@@ -136,8 +136,8 @@ def portable_pattern(pattern: Any) -> str:
     r"""Return an ECMA 262 pattern in the syntax that all engines read alike; raise ValueError with what they do not share.
 
     `\d`, `\w` and `\s` mean what ECMA says (ASCII digits, all Unicode blanks) on every engine, `.` anything but a line feed (as
-    jsonschema-rs reads it; ECMA excludes three rarer line ends as well); the macro pattern_literal makes `$` the end of the text, and nothing else, on each. Look-around, back-references, named groups, `\b` and `\p` are
-    refused.
+    jsonschema-rs reads it; ECMA excludes three rarer line ends as well); the macro pattern_literal makes `$` the end of the text, and
+    nothing else, on each. Look-around, back-references, named groups, `\b` and `\p` are refused.
     """
     if not isinstance(pattern, str):
         raise ValueError("it is not a text")
