@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration import paths
+from orchestration import paths, plan_commands
 from orchestration.lib.errors import TesseraError, UsageError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 trait_app = typer.Typer(help="The analysts' traits.", no_args_is_help=True)
 app.add_typer(trait_app, name="trait")
+app.add_typer(plan_commands.app, name="plan")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
 
@@ -54,14 +55,14 @@ def demo(
     with lock.writer(paths.home(), "demo"):
         _generate_demo_shop(events)
         os.environ["TESSERA_AS_OF"] = demo_shop.AS_OF
-        _run_job("demo")
+        run_job("demo")
     _print_summary(as_json, next_steps=True)
 
 
 @app.command()
 def run(as_json: Json = False) -> None:
     """Load what is in the landing folder, build, train, score, publish and sync, as of TESSERA_AS_OF (default: now)."""
-    _run_job("run")
+    run_job("run")
     _print_summary(as_json, next_steps=False)
 
 
@@ -235,7 +236,7 @@ def _generate_demo_shop(events: int) -> None:
         note(f"{shop.events:,} lines, {shop.people:,} people")
 
 
-def _run_job(purpose: str) -> None:
+def run_job(purpose: str) -> None:
     """Run the whole graph in this process; raise TesseraError with the first step's failure."""
     from orchestration import project
     from orchestration.lib import lock, warehouse

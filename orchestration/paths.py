@@ -17,6 +17,7 @@ DBT_PROJECT = ROOT / "dbt_project"
 SQL_TRAITS = ROOT / "sql_traits"
 SEEDS = ROOT / "seeds"
 CONFIG = DBT_PROJECT / "config"
+TRACKING_PLAN = DBT_PROJECT / "tracking_plan"
 COMPILED_MACROS = DBT_PROJECT / "macros" / "compiled"
 
 DEFAULT_SPACE = "prod"

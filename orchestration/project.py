@@ -21,6 +21,8 @@ import yaml
 from orchestration import paths
 from orchestration.lib import config, runs, warehouse
 from orchestration.lib.errors import TesseraError, UsageError
+from orchestration.lib.plan import compile as plan_compile
+from orchestration.lib.plan import model as plan_model
 
 DBT = Path(sys.executable).parent / "dbt"
 DEFAULT_SALT = "tessera"
@@ -109,18 +111,20 @@ def prepare() -> Path:
     Does nothing twice: the manifest is parsed again only when a file of the project changed.
     """
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS)
+    plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.COMPILED_MACROS / "tracking_plan.sql")
     manifest, stamp = paths.dbt_target() / "manifest.json", paths.dbt_target() / "prepared.json"
     state = {"files": _project_state(), **environment()}
     if manifest.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == state:
         return manifest
     if not all((paths.DBT_PROJECT / "dbt_packages" / package).exists() for package in ("sql_traits", "tessera_seeds")):
-        _check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
-    _check(dbt("parse", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not read the project.")
+        check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
+    check(dbt("parse", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not read the project.")
     stamp.write_text(json.dumps(state), encoding="utf-8")
     return manifest
 
 
-def _check(result: subprocess.CompletedProcess[str], what: str) -> None:
+def check(result: subprocess.CompletedProcess[str], what: str) -> None:
+    """Raise TesseraError with dbt's output when it failed."""
     if result.returncode:
         raise TesseraError(what, found=(result.stdout + result.stderr).strip()[-3000:], fix="correct the file that dbt names")
 

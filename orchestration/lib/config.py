@@ -109,11 +109,15 @@ FILES: dict[str, tuple[type[BaseModel], str | None]] = {
 
 def read(file: Path) -> BaseModel:
     """Return a config file's content, validated; raise UsageError with file and line where it is wrong."""
-    model, _ = FILES[file.stem]
+    return read_as(file, FILES[file.stem][0])
+
+
+def read_as(file: Path, model: type[Content], loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Content:
+    """Return a YAML file's content as a model; raise UsageError with file and line where it is wrong."""
     try:
         text = file.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return model.model_validate(yaml.safe_load(text) or {})
+        node = yaml.compose(text, Loader=loader)
+        return model.model_validate(yaml.load(text, Loader=loader) or {})  # noqa: S506 (a kind of SafeLoader)
     except FileNotFoundError:
         raise UsageError("A configuration file is missing.", where=str(file), fix="restore it from git") from None
     except UnicodeDecodeError as error:
@@ -134,14 +138,14 @@ def read(file: Path) -> BaseModel:
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         raise UsageError(
             "A configuration file is not valid.",
-            where=f"{file}:{_line(node, first['loc'])} ({'.'.join(str(part) for part in first['loc']) or 'the file'})",
+            where=f"{file}:{line_of(node, first['loc'])} ({'.'.join(str(part) for part in first['loc']) or 'the file'})",
             found=repr(first["input"])[:120],
             allowed=first["msg"],
             fix="correct the value; comments in the file explain each key",
         ) from None
 
 
-def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
     """Return the line (from 1) of the deepest node that exists on the way to a location."""
     line = 1
     for part in location:
@@ -191,19 +195,19 @@ def compile_macros(folder: Path, models: Path, output: Path) -> None:
         value = content[name].model_dump(mode="json")
         text = (
             f"{{# Compiled from config/{name}.yml; edits here are lost. #}}\n"
-            f"{{% macro config_{name}() %}}{{{{ return({_literal(value[key] if key else value)}) }}}}{{% endmacro %}}\n"
+            f"{{% macro config_{name}() %}}{{{{ return({jinja_literal(value[key] if key else value)}) }}}}{{% endmacro %}}\n"
         )
         file = output / f"config_{name}.sql"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
 
 
-def _literal(value: Any) -> str:
+def jinja_literal(value: Any) -> str:
     """Return a Jinja literal. Text is data, never template: braces are written as escapes."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{jinja_literal(key)}: {jinja_literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_literal(item) for item in value) + "]"
+        return "[" + ", ".join(jinja_literal(item) for item in value) + "]"
     if isinstance(value, str):
         return repr(value).replace("{", "\\x7b").replace("}", "\\x7d")
     return repr(value)

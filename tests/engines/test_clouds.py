@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.lib import config
+from orchestration.lib.plan import compile as plan_compile
+from orchestration.lib.plan import model as plan_model
 from tests.conftest import ROOT
 from tests.engines.clouds import breaches
 
@@ -69,6 +71,7 @@ def offline_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "profiles.yml", tree)
     project = tree / "dbt_project"
     config.compile_macros(project / "config", project / "models", project / "macros" / "compiled")
+    plan_compile.write(plan_model.read(project / "tracking_plan"), project / "macros" / "compiled" / "tracking_plan.sql")
     (project / "macros" / "stubs.sql").write_text(STUBS)
     (project / "analyses").mkdir()
     (project / "analyses" / "contracts.sql").write_text(CONTRACTS)

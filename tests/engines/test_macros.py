@@ -450,7 +450,50 @@ AGGREGATES = [
     ("quantile", "null where every value is", "nothing", '{{ quantile("number", 0.5) }}', None),
 ]  # fmt: skip
 
-CASES = [*JSON, *TIMES, *NUMBERS, *TEXTS]
+NESTED = '{"s":"it\'s \\\\ \\"q\\"","n":1.5,"i":7,"b":true,"z":null,"l":[1],"o":{"a.b":{"it\'s":"deep"}}}'
+
+
+def _at(macro: str, sentence: str, path: str, expected: str | None) -> Case:
+    return Case(macro, sentence, f'({{{{ {macro}("v", [["i"], {path}]) }}}})[2]', expected, (NESTED,))
+
+
+def _changed(sentence: str, removed: str, added: str, expected: str) -> Case:
+    call = f"replace({{{{ json_changed(\"v\", text_array({removed}), {added}) }}}}, ' ', '')"
+    return Case("json_changed", sentence, call, expected, ('{"a":"x","b":null}', '"it\'s"'))
+
+
+PLAN = [
+    _at("json_kinds", "a text", '["s"]', "VARCHAR"),
+    _at("json_kinds", "a boolean", '["b"]', "BOOLEAN"),
+    _at("json_kinds", "a JSON null", '["z"]', "NULL"),
+    _at("json_kinds", "an array", '["l"]', "ARRAY"),
+    _at("json_kinds", "an object below an odd key", '["o", "a.b"]', "OBJECT"),
+    _at("json_kinds", "the whole", "[]", "OBJECT"),
+    _at("json_kinds", "null where nothing lies", '["o", "a"]', None),
+    _at("json_kinds", "a fraction", '["n"]', "DOUBLE"),
+    _at("json_texts", "a text without its quotes and escapes", '["s"]', 'it\'s \\ "q"'),
+    _at("json_texts", "a boolean", '["b"]', "true"),
+    _at("json_texts", "a number", '["n"]', "1.5"),
+    _at("json_texts", "a text below odd keys", '["o", "a.b", "it\'s"]', "deep"),
+    _at("json_texts", "null where nothing lies", '["x"]', None),
+    _changed("a key goes", '["b"]', "[]", '{"a":"x"}'),
+    _changed("a key comes", "[]", '[["c", "w"]]', '{"a":"x","b":null,"c":"it\'s"}'),
+    _changed("a key changes, another goes", '["a", "b"]', '[["b", "w"]]', '{"b":"it\'s"}'),
+    _changed("what is null is not added", "[]", '[["c", "cast(null as " ~ dbt.type_string() ~ ")"]]', '{"a":"x","b":null}'),
+    Case(
+        "json_number",
+        "a number compares",
+        "case when {{ json_number(\"'DOUBLE'\", 'v') }} < 2.6 then 'less' end",
+        "less",
+        ("2.5",),
+    ),
+    Case(
+        "json_number", "a text is none", "case when {{ json_number(\"'VARCHAR'\", 'v') }} < 2.6 then 'less' end", None, ("2.5",)
+    ),
+    Case("letters_of", "letters and digits in lower case", '{{ letters_of("v") }}', "ab1c", ("Ab_1 -c ",)),
+]
+
+CASES = [*JSON, *TIMES, *NUMBERS, *TEXTS, *PLAN]
 KEYS = [(case.macro, case.sentence) for case in CASES] + [(macro, sentence) for macro, sentence, *_ in AGGREGATES]
 EXPECTED = dict(zip(KEYS, [*(case.expected for case in CASES), *(row[4] for row in AGGREGATES)], strict=True))
 MACROS = sorted({macro for macro, _ in KEYS})
@@ -623,6 +666,12 @@ def test_every_engine_macro_has_a_case() -> None:
     parts = {"drop_work_tables", "replace_table", "scalar", "work_prefix", "work_table"}  # what those are made of
     parts |= {"pattern_literal"}  # of matches and extract_group
     parts |= {"require_byte_order"}  # has a test of its own
+    parts |= {
+        "json_item_rows",
+        "json_keys_of",
+        "text_array",
+        "text_rows",
+    }  # of the tracking plan: test_tracking_plan, test_parity
     parts |= {"append_strategy"}  # of the log of audience changes, which test_parity appends to
     macros = {file.stem for file in (ROOT / "dbt_project" / "macros" / "engine").glob("*.sql")}
     assert sorted(macros - looped - parts) == MACROS

@@ -205,7 +205,7 @@ def test_text_is_data_and_never_template(project: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(st.characters(blacklist_categories=["Cs"]), max_size=30))
 def test_any_text_survives_being_compiled(text: str) -> None:
-    template = f"{{{{ keep({config._literal([{'value': text}])}) }}}}"
+    template = f"{{{{ keep({config.jinja_literal([{'value': text}])}) }}}}"
     kept: list[Any] = []
     jinja2.Environment(autoescape=False).from_string(template).render(keep=lambda value: kept.append(value) or "")  # noqa: S701
     assert kept == [[{"value": text}]]

@@ -4,7 +4,9 @@
 with
     messages as (select * from {{ ref("stg_segment__events") }}),
 
-    held as (select distinct event_id from {{ ref("int_events_validated") }})
+    held as (select distinct event_id from {{ ref("event_violations") }} where outcome = 'quarantined'),
+
+    trimmed as (select * from {{ ref("int_events_trimmed") }})
 
 select
     messages.event_id,
@@ -14,15 +16,16 @@ select
     messages.user_id,
     messages.anonymous_id,
     messages.group_id,
-    messages.email,
-    messages.phone,
+    case when trimmed.event_id is null then messages.email else trimmed.email end as email,
+    case when trimmed.event_id is null then messages.phone else trimmed.phone end as phone,
     messages.source_id,
     messages.name,
-    messages.properties,
-    messages.traits,
+    case when trimmed.event_id is null then messages.properties else trimmed.properties end as properties,
+    case when trimmed.event_id is null then messages.traits else trimmed.traits end as traits,
     messages.context,
     messages.occurred_at,
     messages.received_at
 from messages
 left join held on messages.event_id = held.event_id
+left join trimmed on messages.event_id = trimmed.event_id
 where held.event_id is null

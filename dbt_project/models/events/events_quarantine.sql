@@ -6,7 +6,8 @@ with
 
     reasons as (
         select event_id, min(violation_type || ': ' || field || ' (' || detail || ')') as reason
-        from {{ ref("int_events_validated") }}
+        from {{ ref("event_violations") }}
+        where outcome = 'quarantined'
         group by event_id
     )
 

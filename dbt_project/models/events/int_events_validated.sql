@@ -1,4 +1,5 @@
--- The messages that break a rule, one row a rule. Most messages break none, so this table stays small.
+-- The messages that break a rule of the product's own, whatever the tracking plan says: no table could hold
+-- them. One row a rule; most messages break none, so this table stays small.
 with
     messages as (select * from {{ ref("stg_segment__events") }}),
 

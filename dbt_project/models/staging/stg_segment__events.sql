@@ -108,12 +108,19 @@ with
                 then 'too early'
             end as time_problem
         from timed
+    ),
+
+    dated as (
+        select *, case when time_problem is null then claimed_at else received_at end as occurred_at
+        from flagged
     )
 
+-- Names and properties are consolidated as the tracking plan says today; raw keeps what was delivered.
 select
     event_id,
     type,
-    event,
+    {{ plan_event() }} as event,
+    event as delivered_event,
     event_version,
     user_id,
     anonymous_id,
@@ -122,12 +129,12 @@ select
     phone,
     source_id,
     name,
-    properties,
+    {{ plan_properties() }} as properties,
     traits,
     context,
     time_problem,
-    case when time_problem is null then claimed_at else received_at end as occurred_at,
+    occurred_at,
     received_at,
     original_at,
     sent_at
-from flagged
+from dated

@@ -109,16 +109,32 @@ def test_every_readable_message_is_accepted_or_quarantined_and_never_both(
     assert not accepted & held
 
 
+def test_only_the_faults_that_the_shop_sends_break_its_plan(demo_asks: Ask) -> None:
+    """The plan describes the shop: what breaks it is an event that nobody planned, a typo's payload, a revenue that is none."""
+    broken = demo_asks(
+        """select distinct event, violation_type, field, outcome from events.event_violations
+        where event <> 'Product Viewed' and violation_type not in ('Impossible Time', 'Unknown Call Type') and field <> 'userId'"""
+    )
+    assert {(row["event"], row["violation_type"], row["field"], row["outcome"]) for row in broken} == {
+        ("Experiment Viewed", "Unplanned Event", "event", "allowed"),
+        ("debug ping", "Unplanned Event", "event", "allowed"),
+        ("Order Completed", "Invalid Type", "properties.revenue", "quarantined"),
+        ("Order Completed", "Range", "properties.revenue", "quarantined"),
+    }
+    names = demo_asks("select delivered_event, event from events.event_names where is_consolidated")
+    assert [(row["delivered_event"], row["event"]) for row in names] == [("Prodct Viewed", "Product Viewed")]
+
+
 # ---------------------------------------------------------------- money
 
 
 def test_orders_hold_the_revenue_that_was_delivered(rows: Callable[[str], Rows], messages: dict[str, dict[str, Any]]) -> None:
-    """An order whose revenue is no number, or that names nobody, is held; every other one counts once."""
+    """An order whose revenue is no number or below zero (the plan's rule), or that names nobody, is held; any other counts once."""
     sold: dict[str, Decimal] = {}
     for call in messages.values():
         if call.get("event") == "Order Completed" and call["type"] == "track" and (call.get("userId") or call.get("anonymousId")):
             revenue = call["properties"]["revenue"]
-            if isinstance(revenue, (int, Decimal)):
+            if isinstance(revenue, (int, Decimal)) and revenue >= 0:
                 sold[call["properties"]["order_id"]] = Decimal(revenue)
     assert len(sold) > 500
     found = dict(rows("select order_id, revenue from profiles.orders where has_sale"))

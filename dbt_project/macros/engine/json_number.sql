@@ -1,0 +1,11 @@
+{# A JSON number, by its kind and text, as a number that compares; null for any other kind.
+   Differs by engine: the safe cast. A number too large for a double is null on DuckDB and Spark. #}
+{% macro json_number(kind, text) -%} {{ adapter.dispatch("json_number", "tessera")(kind, text) }} {%- endmacro %}
+
+{% macro default__json_number(kind, text) -%}
+    case when {{ kind }} in ('BIGINT', 'UBIGINT', 'DOUBLE') then try_cast({{ text }} as double) end
+{%- endmacro %}
+
+{% macro postgres__json_number(kind, text) -%}
+    case when {{ kind }} in ('BIGINT', 'UBIGINT', 'DOUBLE') and not {{ text }} ~ '[eE][-+]?[0-9]{4,}' then cast({{ text }} as numeric) end
+{%- endmacro %}
