@@ -79,7 +79,7 @@ def load(
     from orchestration.lib.load import load_files
 
     project.require_embedded()
-    identity: Any = config.read(paths.CONFIG / "identity.yml")
+    identity: Any = config.read(paths.identity_config(), "identity")
     with lock.writer(paths.home(), "load"), warehouse.connect(paths.warehouse_file()) as connection:
         warehouse.ensure_tables(connection, space=paths.space(), salt=project.salt())
         report = load_files(

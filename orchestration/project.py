@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from orchestration import paths
-from orchestration.lib import config, runs, warehouse
+from orchestration.lib import config, overrides, runs, warehouse
 from orchestration.lib.errors import TesseraError, UsageError
 
 DBT = Path(sys.executable).parent / "dbt"
@@ -77,7 +77,8 @@ def prepare() -> Path:
 
     Does nothing twice: the manifest is parsed again only when a file of the project changed.
     """
-    config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS)
+    config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS, paths.identity_config())
+    overrides.check(paths.IDENTITY_OVERRIDES, config.read(paths.identity_config(), "identity"))
     if paths.target() == EMBEDDED:
         with warehouse.connect(paths.warehouse_file()) as connection:
             warehouse.ensure_tables(connection, space=paths.space(), salt=salt())

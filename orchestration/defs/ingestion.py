@@ -38,7 +38,7 @@ def raw_tables(context: dg.AssetExecutionContext, workspace: Workspace) -> Itera
 def load_landing(connection: object) -> load.LoadReport:
     """Load the landing folder: every source's folder as events, `tables` as object tables. A refused file stops the run."""
     folders = sorted(folder for folder in paths.landing().glob("*") if folder.is_dir())
-    identity = config.read(paths.CONFIG / "identity.yml")
+    identity = config.read(paths.identity_config(), "identity")
     sources = [folder for folder in folders if folder.name != "tables"]
     raw = warehouse.schema_name("raw", paths.space())
     report = load.load_files(connection, sources, source=None, region=identity.default_region, schema=raw)

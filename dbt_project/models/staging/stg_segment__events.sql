@@ -19,14 +19,12 @@ with
             nullif(user_id, '') as user_id,
             nullif(anonymous_id, '') as anonymous_id,
             nullif(group_id, '') as group_id,
-            coalesce(
-                nullif({{ json_text("traits", ["email"]) }}, ''),
-                nullif({{ json_text("context", ["traits", "email"]) }}, '')
-            ) as email,
-            coalesce(
-                nullif({{ json_text("traits", ["phone"]) }}, ''),
-                nullif({{ json_text("context", ["traits", "phone"]) }}, '')
-            ) as phone,
+            {{ contact_found("email") }} as email,
+            {{ contact_found("phone") }} as phone,
+            {% for column in added_identifier_columns() -%}
+                {{ identifier_found(column) if column.places else "nullif(previous_id, '')" }}
+                as {{ column.name }},
+            {% endfor -%}
             source_id,
             file_id,
             line_hash,
@@ -120,6 +118,7 @@ select
     group_id,
     email,
     phone,
+    {% for column in added_identifier_columns() -%} {{ column.name }}, {% endfor -%}
     source_id,
     name,
     properties,

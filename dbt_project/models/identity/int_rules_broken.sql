@@ -1,0 +1,62 @@
+-- The groups that break a rule, and what their identifiers bring: a profile may hold at most `allowed`
+-- that bring the same kind. Each limited type is a kind; so is each pair that a reviewed line keeps apart,
+-- of which a profile may hold one. Identifiers that were included with each other count as one.
+{%- set limited = config_identity().identifiers | selectattr("limit") | list %}
+with
+    grouped as (select * from {{ ref("int_identifiers_grouped") }}),
+
+    included as (select * from {{ ref("int_identifiers_included") }}),
+
+    excluded as (
+        select node_a, node_b, row_number() over (order by node_a, node_b) as excluded_number
+        from {{ ref("int_overrides_applied") }}
+        where action = 'exclude'
+    ),
+
+    limited as (
+        select
+            grouped.component,
+            observed.node,
+            observed.identifier_type as kind,
+            case
+                observed.identifier_type
+                {%- for type in limited %} when '{{ type.type }}' then {{ type.limit }} {%- endfor %}
+                else 0
+            end as allowed
+        from grouped
+        inner join {{ ref("int_identifiers_observed") }} as observed on grouped.node = observed.node
+        where observed.identifier_type in ('{{ limited | map(attribute="type") | join("', '") }}')
+    ),
+
+    crowded as (select component, kind from limited group by component, kind having count(*) > min(allowed)),
+
+    kept_apart as (
+        select
+            x.component,
+            excluded.node_a,
+            excluded.node_b,
+            concat('excluded ', cast(excluded.excluded_number as {{ dbt.type_string() }})) as kind
+        from excluded
+        inner join grouped as x on excluded.node_a = x.node
+        inner join grouped as y on excluded.node_b = y.node and x.component = y.component
+    ),
+
+    brought as (
+        select limited.component, limited.node, limited.kind, limited.allowed
+        from limited
+        inner join crowded on limited.component = crowded.component and limited.kind = crowded.kind
+        union all
+        select component, node_a, kind, 1
+        from kept_apart
+        union all
+        select component, node_b, kind, 1
+        from kept_apart
+    )
+
+select distinct
+    brought.component,
+    coalesce(included.component, brought.node) as node,
+    brought.kind,
+    cast(brought.allowed as bigint) as allowed
+from brought
+left join included on brought.node = included.node
