@@ -178,12 +178,13 @@ class Identity(_Strict):
             for number, places in enumerate(found, 1):
                 name = identifier.type if number == 1 else f"{identifier.type}_{number}"
                 columns.append(known | {"name": name, "places": places})
+        order = {identifier.type: 0 for identifier in self.identifiers} | {"previous_id": 1}
         if self.alias:
             known = next(known for known in types if known["type"] == self.alias)
             columns.append(known | {"name": "previous_id", "places": []})
         return {
             "identifiers": types,
-            "columns": columns,
+            "columns": sorted(columns, key=lambda column: (column["priority"], order.get(column["name"], 2))),
             "default_region": self.default_region,
             "sharing_limit": self.sharing_limit,
             "login_window_hours": self.login_window_hours,

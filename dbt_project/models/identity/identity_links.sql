@@ -67,11 +67,12 @@ with
             named.node_b,
             min(
                 case
+                    when x.kind like 'excluded %'
+                    then '0 Kept apart by an override'
                     {%- for type in limited %}
                         when x.kind = '{{ type.type }}'
                         then '{{ loop.index }} Identifier value limit exceeded: {{ type.type }}'
                     {%- endfor %}
-                    else '0 Kept apart by an override'
                 end
             ) as reason
         from named

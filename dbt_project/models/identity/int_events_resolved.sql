@@ -134,7 +134,7 @@ with
             end as previous_at,
             case when next_at <= {{ add_seconds("occurred_at", window) }} then next_at end as next_at
         from neighbours
-        where is_login = 0
+        where is_login = 0 {%- if not window %} and 1 = 0 {%- endif %}
     ),
 
     nearest as (

@@ -77,6 +77,35 @@ with
                 on normalised.{{ column.name }} = blocked_{{ column.name }}.identifier_value
                 and blocked_{{ column.name }}.identifier_type = '{{ column.type }}'
         {%- endfor %}
+    ),
+
+    -- What one event says twice counts once (as previousId, if it is that too: alias calls count for more).
+    told_apart as (
+        select
+            {% for column in columns -%}
+                {%- set same = columns[: loop.index0] | selectattr("type", "equalto", column.type) | list %}
+                {%- set alias = columns[loop.index :] | selectattr("type", "equalto", column.type) | selectattr("name", "equalto", "previous_id") | list %}
+                {%- set same = [] if column.name == "previous_id" else same + alias %}
+                delivered_{{ column.name }},
+                {% if not same -%} {{ column.name }},
+                {% else -%}
+                    case
+                        when
+                            {% for other in same -%}
+                                {{ "and " if not loop.first }}coalesce(
+                                    {{ other.name }} <> {{ column.name }}, true
+                                )
+                            {% endfor -%}
+                        then {{ column.name }}
+                    end as {{ column.name }},
+                {% endif -%}
+            {% endfor -%}
+            first_event_id,
+            event_count,
+            first_occurred_at,
+            last_occurred_at,
+            first_received_at
+        from unblocked
     )
 
 select
@@ -92,4 +121,4 @@ select
     first_occurred_at,
     last_occurred_at,
     first_received_at
-from unblocked
+from told_apart

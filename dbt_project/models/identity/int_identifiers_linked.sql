@@ -25,10 +25,7 @@ with
                 first_occurred_at,
                 last_occurred_at
             from collected
-            where
-                {{ x.name }} is not null and {{ y.name }} is not null
-                {% if x.type == y.type -%} and {{ x.name }} <> {{ y.name }} {%- endif %}
-                {{ "union all" if not loop.last }}
+            where {{ x.name }} is not null and {{ y.name }} is not null {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 

@@ -18,14 +18,20 @@ with
             grouped.component,
             observed.node,
             observed.identifier_type as kind,
-            case
-                observed.identifier_type
-                {%- for type in limited %} when '{{ type.type }}' then {{ type.limit }} {%- endfor %}
-                else 0
-            end as allowed
+            {% if limited -%}
+                case
+                    observed.identifier_type
+                    {%- for type in limited %} when '{{ type.type }}' then {{ type.limit }} {%- endfor %}
+                end as allowed
+            {%- else -%} 0 as allowed
+            {%- endif %}
         from grouped
         inner join {{ ref("int_identifiers_observed") }} as observed on grouped.node = observed.node
-        where observed.identifier_type in ('{{ limited | map(attribute="type") | join("', '") }}')
+        where
+            {% if limited -%}
+                observed.identifier_type in ('{{ limited | map(attribute="type") | join("', '") }}')
+            {%- else -%} 1 = 0
+            {%- endif %}
     ),
 
     crowded as (select component, kind from limited group by component, kind having count(*) > min(allowed)),
