@@ -1,7 +1,8 @@
 """Where things are. The only place that knows absolute paths and reads TESSERA_* variables for them.
 
-Variables: TESSERA_HOME (warehouse, landing files, snapshots, exports, state; default `.tessera/` in the checkout),
-TESSERA_TARGET (engine, default duckdb), TESSERA_IDENTITY_CONFIG (another identity.yml), TESSERA_SPACE (prod by default; other spaces keep schemas and data of their own).
+Variables: TESSERA_HOME (warehouse, landing files, snapshots, exports, state; default `.tessera/` in the checkout), TESSERA_TARGET
+(engine, default duckdb), TESSERA_IDENTITY_CONFIG (another identity.yml), TESSERA_SPACE (prod by default; other spaces keep schemas
+and data of their own).
 """
 
 from __future__ import annotations

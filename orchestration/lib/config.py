@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from orchestration.lib.errors import UsageError
 
@@ -156,14 +166,20 @@ class Identity(_Strict):
     alias: Literal["user_id", "anonymous_id"] | None = None
     blocked: Blocked
 
-    @model_validator(mode="after")
-    def _types_are_unique(self) -> Identity:
-        names = [identifier.type for identifier in self.identifiers]
+    @field_validator("identifiers")
+    @classmethod
+    def _types_are_unique(cls, value: list[Identifier]) -> list[Identifier]:
+        names = [identifier.type for identifier in value]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"each type occurs once; more than once: {', '.join(repeated)}")
-        if self.alias and not {"user_id", self.alias} <= set(names):
+        return value
+
+    @field_validator("alias")
+    @classmethod
+    def _alias_joins_types(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and not {"user_id", value} <= {identifier.type for identifier in info.data.get("identifiers", [])}:
             raise ValueError("alias joins previousId, read as the type it names, to userId: both types must be identifiers")
-        return self
+        return value
 
     def compiled(self) -> dict[str, Any]:
         """Return what the models read: beside the types, the `columns` that staging fills, one a type and one a place of `also_in`."""

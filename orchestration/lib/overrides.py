@@ -39,7 +39,9 @@ def check(file: Path, identity: Any) -> None:
         if not row["reason"].strip():
             raise _error(file, line, "no reason", "a text", "say why, for those who review the line")
         if row["action"] not in ("INCLUDE", "EXCLUDE"):
-            raise _error(file, line, f"action {row['action']!r}", "INCLUDE or EXCLUDE", "INCLUDE joins two, EXCLUDE keeps them apart")
+            raise _error(
+                file, line, f"action {row['action']!r}", "INCLUDE or EXCLUDE", "INCLUDE joins two, EXCLUDE keeps them apart"
+            )
         if not (row["id2"].strip() or row["id2_type"].strip()):
             if row["action"] == "INCLUDE":
                 raise _error(file, line, "INCLUDE with one identifier", "two identifiers", "fill in id2 and id2_type")
@@ -55,7 +57,9 @@ def check(file: Path, identity: Any) -> None:
             apart.append((line, first, second))
     for line, first, second in apart:
         if find(first) == find(second):
-            raise _error(file, line, "EXCLUDE of two identifiers that INCLUDE lines join", "one or the other", "remove one of the lines")
+            raise _error(
+                file, line, "EXCLUDE of two identifiers that INCLUDE lines join", "one or the other", "remove one of the lines"
+            )
     for key, line in blocked.items():
         if key in joined:
             found = f"EXCLUDE of an identifier that line {joined[key]} includes"
@@ -93,7 +97,9 @@ def _key(file: Path, line: int, row: dict[str, str], column: str, kinds: dict[st
     if not value:
         raise _error(file, line, f"{column} is empty", "a value", f"fill in {column}")
     if kinds[kind] == "phone" and not (value.startswith("+") and value[1:].isdecimal()):
-        raise _error(file, line, f"{column} is a phone in another form", "E.164, such as +442079460000", "write + and digits only")
+        raise _error(
+            file, line, f"{column} is a phone in another form", "E.164, such as +442079460000", "write + and digits only"
+        )
     return kind, value.lower() if kinds[kind] == "lower" else value
 
 

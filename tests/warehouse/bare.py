@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,8 +75,9 @@ class BareProject:
         self._environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701
         self._environment.globals |= self._names()
         texts = [
-            re.sub(r"{% materialization (\w+), default %}", r"{% macro materialization_\1() %}", file.read_text(encoding="utf-8"))
-            .replace("{% endmaterialization %}", "{% endmacro %}")
+            re.sub(
+                r"{% materialization (\w+), default %}", r"{% macro materialization_\1() %}", file.read_text(encoding="utf-8")
+            ).replace("{% endmaterialization %}", "{% endmacro %}")
             for folder in ("engine", "product")
             for file in sorted((PROJECT / "macros" / folder).glob("*.sql"))
         ]
@@ -201,16 +201,14 @@ def _returning(macro: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-EVENT_COLUMNS = ("event_id", "occurred_at", "received_at")
-
-
 def prepare(connection: duckdb.DuckDBPyConnection, columns: Sequence[str], salt: str = "tessera") -> None:
     """Create the schemas and the empty tables that the identity models read: accepted events with the given identifier columns."""
     for schema in ("raw", "reference", "events", "identity"):
         connection.execute(f"create schema if not exists {schema}")
     identifiers = ", ".join(f"{column} varchar" for column in columns)
     connection.execute(
-        f"create or replace table events.int_events_accepted (event_id varchar, {identifiers}, occurred_at timestamp, received_at timestamp)"
+        f"create or replace table events.int_events_accepted"
+        f" (event_id varchar, {identifiers}, occurred_at timestamp, received_at timestamp)"
     )
     connection.execute("create or replace table raw.phone_numbers (phone varchar, region varchar, phone_e164 varchar)")
     connection.execute("create or replace table raw.workspace (salt varchar)")

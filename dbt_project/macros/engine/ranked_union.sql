@@ -25,10 +25,10 @@
 
     {%- set state = namespace(pairs=1, pass=0) -%}
     {%- for _ in range(100000) if state.pairs > 0 -%}
-        {%- set now, next = (state.pass % 2) | string, ((state.pass + 1) % 2) | string -%}
+        {%- set this_pass, next = (state.pass % 2) | string, ((state.pass + 1) % 2) | string -%}
         {%- do tables.append(work_table(prefix ~ "possible",
             "select pairs.a, pairs.b, pairs.rank from " ~ prefix ~ "pairs as pairs left join (select distinct a, b from ("
-            ~ breaking.format(prefix, now) ~ ") as broken) as broken on pairs.a = broken.a and pairs.b = broken.b where broken.a is null")) -%}
+            ~ breaking.format(prefix, this_pass) ~ ") as broken) as broken on pairs.a = broken.a and pairs.b = broken.b where broken.a is null")) -%}
         {%- do tables.append(work_table(prefix ~ "united",
             "with sides as (select a as node, rank from " ~ prefix ~ "possible union all select b, rank from " ~ prefix ~ "possible), "
             ~ "best as (select node, min(rank) as rank from sides group by node) "
@@ -36,11 +36,11 @@
             ~ "inner join best as x on possible.a = x.node and possible.rank = x.rank "
             ~ "inner join best as y on possible.b = y.node and possible.rank = y.rank")) -%}
         {%- do tables.append(work_table(prefix ~ "groups_" ~ next,
-            "select groups.node, coalesce(united.component, groups.component) as component from " ~ prefix ~ "groups_" ~ now
+            "select groups.node, coalesce(united.component, groups.component) as component from " ~ prefix ~ "groups_" ~ this_pass
             ~ " as groups left join " ~ prefix ~ "united as united on groups.component = united.node")) -%}
         {%- do tables.append(work_table(prefix ~ "held_" ~ next,
             "select coalesce(united.component, held.node) as node, held.kind, held.allowed, cast(sum(held.held) as bigint) as held from "
-            ~ prefix ~ "held_" ~ now ~ " as held left join " ~ prefix ~ "united as united on held.node = united.node"
+            ~ prefix ~ "held_" ~ this_pass ~ " as held left join " ~ prefix ~ "united as united on held.node = united.node"
             ~ " group by coalesce(united.component, held.node), held.kind, held.allowed")) -%}
         {%- do tables.append(work_table(prefix ~ "pairs",
             "with moved as (select coalesce(x.component, possible.a) as node_a, coalesce(y.component, possible.b) as node_b, possible.rank"

@@ -67,7 +67,7 @@ with
             named.node_b,
             min(
                 case
-                    when x.kind like 'excluded %'
+                    when x.kind like 'apart %'
                     then '0 Kept apart by an override'
                     {%- for type in limited %}
                         when x.kind = '{{ type.type }}'

@@ -30,7 +30,7 @@ select distinct
         {% endif -%}
     {% endfor -%}
     case
-        when action = 'INCLUDE' then 'include' when identifier_type_b is null then 'block' else 'exclude'
+        when action = 'INCLUDE' then 'include' when identifier_type_b is null then 'block' else 'apart'
     end as action,
     reason
 from cleaned

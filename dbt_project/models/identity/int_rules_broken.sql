@@ -7,10 +7,10 @@ with
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    excluded as (
-        select node_a, node_b, row_number() over (order by node_a, node_b) as excluded_number
+    kept_apart as (
+        select node_a, node_b, row_number() over (order by node_a, node_b) as pair_number
         from {{ ref("int_overrides_applied") }}
-        where action = 'exclude'
+        where action = 'apart'
     ),
 
     limited as (
@@ -36,15 +36,15 @@ with
 
     crowded as (select component, kind from limited group by component, kind having count(*) > min(allowed)),
 
-    kept_apart as (
+    apart_inside as (
         select
             x.component,
-            excluded.node_a,
-            excluded.node_b,
-            concat('excluded ', cast(excluded.excluded_number as {{ dbt.type_string() }})) as kind
-        from excluded
-        inner join grouped as x on excluded.node_a = x.node
-        inner join grouped as y on excluded.node_b = y.node and x.component = y.component
+            kept_apart.node_a,
+            kept_apart.node_b,
+            concat('apart ', cast(kept_apart.pair_number as {{ dbt.type_string() }})) as kind
+        from kept_apart
+        inner join grouped as x on kept_apart.node_a = x.node
+        inner join grouped as y on kept_apart.node_b = y.node and x.component = y.component
     ),
 
     brought as (
@@ -53,10 +53,10 @@ with
         inner join crowded on limited.component = crowded.component and limited.kind = crowded.kind
         union all
         select component, node_a, kind, 1
-        from kept_apart
+        from apart_inside
         union all
         select component, node_b, kind, 1
-        from kept_apart
+        from apart_inside
     )
 
 select distinct

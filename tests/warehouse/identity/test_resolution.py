@@ -136,9 +136,7 @@ class Warehouse:
         if shuffled:
             dice(shuffled).shuffle(events)
         names = ["event_id", *self.columns, "occurred_at", "received_at"]
-        rows = [
-            (e.event_id, *(e.delivered.get(column) for column in self.columns), e.occurred_at, e.received_at) for e in events
-        ]
+        rows = [(e.event_id, *(e.delivered.get(column) for column in self.columns), e.occurred_at, e.received_at) for e in events]
         arrow = [pa.timestamp("us") if name.endswith("_at") else pa.string() for name in names]
         table = pa.table([pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), arrow, strict=True)], names)
         self.connection.register("delivered", table)
@@ -148,7 +146,15 @@ class Warehouse:
             from events.int_events_accepted where phone like '%+%'"""
         )
         lines = [
-            ("profile", o.first.value, o.first.type, o.action, o.second and o.second.value, o.second and o.second.type, "reviewed")
+            (
+                "profile",
+                o.first.value,
+                o.first.type,
+                o.action,
+                o.second and o.second.value,
+                o.second and o.second.type,
+                "reviewed",
+            )
             for world in worlds
             for o in world.overrides
         ]
