@@ -137,6 +137,27 @@ def profile(
         print(snapshot.describe_profile(person))
 
 
+@app.command()
+def explain(
+    first: Annotated[str, typer.Argument(metavar="TYPE:VALUE", help="Such as email:jane@example.com.")],
+    second: Annotated[
+        str | None, typer.Argument(metavar="TYPE:VALUE", help="Another one; without it: the whole profile.")
+    ] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the query instead of its answer (two identifiers).")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say why two identifiers are one person, or why not; with one, show its profile as evidence."""
+    from orchestration.lib import explain as explaining
+
+    if sql:
+        if second is None:
+            raise UsageError("--sql needs two identifiers.", fix="tessera explain TYPE:VALUE TYPE:VALUE --sql")
+        print(explaining.sql(paths.published(), first, second))
+        return
+    found = explaining.explain(paths.published(), first, second)
+    print(json.dumps(found, default=str) if as_json else explaining.describe(found))
+
+
 @app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def dbt_command(context: typer.Context) -> None:
     """Run dbt on the build database with Tessera's settings: `tessera dbt build --select my_trait`."""

@@ -162,7 +162,7 @@ class Identity(_Strict):
     identifiers: list[Identifier] = Field(min_length=2)
     default_region: str = Field(pattern="^[A-Z]{2}$")
     sharing_limit: int = Field(ge=1)
-    login_window_hours: int = Field(default=24, ge=0)
+    login_window_hours: int = Field(default=720, ge=0)
     alias: Literal["user_id", "anonymous_id"] | None = None
     blocked: Blocked
 
