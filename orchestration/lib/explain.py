@@ -31,7 +31,8 @@ with recursive
     walk(identifier, came_from, step) using key (identifier) as (
         select $a, cast(null as varchar), 0
         union
-        select evidence.other, arg_min(evidence.this, row(evidence.first_seen_at, evidence.first_event_id, evidence.this)), min(walk.step) + 1
+        select evidence.other, arg_min(evidence.this, row(evidence.first_seen_at, evidence.first_event_id, evidence.this)),
+            min(walk.step) + 1
         from walk inner join evidence on walk.identifier = evidence.this
         left join recurring.walk as seen on evidence.other = seen.identifier
         where seen.identifier is null group by evidence.other

@@ -42,7 +42,7 @@ def public_models(demo_home: Path) -> list[tuple[str, str]]:
     """The public tables and findings: (schema, name)."""
     nodes = json.loads((demo_home / "dbt" / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
     return sorted(
-        (node["fqn"][1], node["name"]) for node in nodes if node.get("access") == "public" and node["package_name"] == "tessera"
+        (node["fqn"][1], node["alias"]) for node in nodes if node.get("access") == "public" and node["package_name"] == "tessera"
     )
 
 

@@ -32,7 +32,15 @@ IDENTITY = (  # the models that make profile_identifiers and identity_links, in 
     "profile_identifiers",
     "identity_links",
 )
-HISTORY = ("int_identifiers_ranked", "int_evidence_ordered", "int_profiles_merged", "profile_merges")
+HISTORY = (
+    "int_identifiers_ranked",
+    "int_evidence_ordered",
+    "int_profiles_merged",
+    "int_profiles_ended",
+    "profile_merges",
+    "int_identifiers_passed",
+    "identifier_history",
+)
 EVENTS = ("int_events_resolved",)
 AS_OF = "2026-11-01T00:00:00"
 

@@ -1,5 +1,5 @@
 {# The text at a place where a call may name an identifier (config/identity.yml); null where it is absent or empty. A key that the
-   JSON does not even mention is not looked for: that costs a tenth of parsing it. #}
+   JSON does not even mention is not looked for: that costs a tenth of parsing it. The traits of a group call are the group's. #}
 {% macro identifier_place(place) -%}
     {%- set last = place.external or place.parameter or (place.path[-1] if place.path else none) -%}
     {%- set text -%}
@@ -14,6 +14,9 @@
         case
             when
                 {{ place.column }} like '%{{ last }}%'
+                {%- if place.column == "traits" %}
+                    and coalesce(type, '') <> 'group'
+                {%- endif %}
                 {%- for condition in place.when %}
                     and {{ json_text(condition.column, condition.path) }} = '{{ condition.value | replace("'", "''") }}'
                 {%- endfor %}

@@ -18,7 +18,10 @@ with
             {{ json_text("context", ["protocols", "event_version"]) }} as event_version,
             nullif(user_id, '') as user_id,
             nullif(anonymous_id, '') as anonymous_id,
-            nullif(group_id, '') as group_id,
+            coalesce(
+                nullif(group_id, ''),
+                {{ identifier_place({"column": "context", "path": ["groupId"], "when": []}) }}
+            ) as group_id,
             {{ contact_found("email") }} as email,
             {{ contact_found("phone") }} as phone,
             {% for column in added_identifier_columns() -%}
