@@ -163,6 +163,7 @@ class Identity(_Strict):
     default_region: str = Field(pattern="^[A-Z]{2}$")
     sharing_limit: int = Field(ge=1)
     login_window_hours: int = Field(default=720, ge=0)
+    largest_profile: int = Field(default=500, ge=2)
     alias: Literal["user_id", "anonymous_id"] | None = None
     blocked: Blocked
 
@@ -204,6 +205,7 @@ class Identity(_Strict):
             "default_region": self.default_region,
             "sharing_limit": self.sharing_limit,
             "login_window_hours": self.login_window_hours,
+            "largest_profile": self.largest_profile,
             "alias": self.alias,
             "blocked": self.blocked.model_dump(mode="json"),
         }

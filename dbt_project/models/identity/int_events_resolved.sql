@@ -6,7 +6,10 @@
 {%- set window = config_identity().login_window_hours * 3600 %}
 with
     events as (
-        select event_id, {% for column in columns -%} {{ column.name }}, {% endfor -%} occurred_at
+        select
+            event_id,
+            {{ combination_key(columns | map(attribute="name") | list) }} as combination,
+            occurred_at
         from {{ ref("int_events_accepted") }}
     ),
 
@@ -35,11 +38,10 @@ with
         from refused
     ),
 
-    -- A combination of identifiers is known by the first event that showed it.
     strongest as (
         select
-            first_event_id,
-            {% for column in columns -%} delivered_{{ column.name }}, {{ column.name }}_node, {% endfor -%}
+            combination,
+            {% for column in columns -%} {{ column.name }}_node, {% endfor -%}
             coalesce(
                 {% for column in columns %}{{ column.name }}_node{{ ", " if not loop.last }}{% endfor %}
             ) as node
@@ -54,14 +56,14 @@ with
     ),
 
     asking as (
-        select first_event_id, node, cast(null as {{ dbt.type_string() }}) as profile_id
+        select combination, node, cast(null as {{ dbt.type_string() }}) as profile_id
         from resolved
         where is_contested
     ),
 
     logging_in as (
         {%- for column in columns[1:] %}
-            select resolved.first_event_id, resolved.{{ column.name }}_node as node, resolved.profile_id
+            select resolved.combination, resolved.{{ column.name }}_node as node, resolved.profile_id
             from resolved
             inner join contested on resolved.{{ column.name }}_node = contested.node
             where
@@ -79,37 +81,17 @@ with
     ),
 
     disputed as (
-        select first_event_id, node, profile_id, 0 as is_login
+        select combination, node, profile_id, 0 as is_login
         from asking
         union all
-        select first_event_id, node, profile_id, 1 as is_login
+        select combination, node, profile_id, 1 as is_login
         from logging_in
     ),
 
-    disputed_combinations as (
-        select
-            {% for column in columns -%} resolved.delivered_{{ column.name }}, {% endfor -%}
-            disputed.node,
-            disputed.profile_id,
-            disputed.is_login
-        from disputed
-        inner join resolved on disputed.first_event_id = resolved.first_event_id
-    ),
-
     disputed_events as (
-        select
-            events.event_id,
-            disputed_combinations.node,
-            disputed_combinations.profile_id,
-            disputed_combinations.is_login,
-            events.occurred_at
+        select events.event_id, disputed.node, disputed.profile_id, disputed.is_login, events.occurred_at
         from events
-        inner join
-            disputed_combinations
-            on {%- for column in columns %}
-                {{ "and " if not loop.first }}coalesce(events.{{ column.name }}, '')
-                = coalesce(disputed_combinations.delivered_{{ column.name }}, '')
-            {%- endfor %}
+        inner join disputed on events.combination = disputed.combination
     ),
 
     neighbours as (
@@ -168,10 +150,5 @@ with
 
 select events.event_id, coalesce(told.profile_id, resolved.profile_id) as profile_id
 from events
-left join
-    resolved
-    on {%- for column in columns %}
-        {{ "and " if not loop.first }}coalesce(events.{{ column.name }}, '')
-        = coalesce(resolved.delivered_{{ column.name }}, '')
-    {%- endfor %}
+left join resolved on events.combination = resolved.combination
 left join told on events.event_id = told.event_id

@@ -1,8 +1,11 @@
 -- Distinct first, normalise after: events repeat the same few identifiers thousands of times. A blocked
 -- value (`null`, zeros, a test address) becomes null here, so it can join nobody and found no profile.
--- Each column of config/identity.yml is delivered text, the identifier it is read as, and its node.
+-- Each column of config/identity.yml is the identifier that was read, and its node; `combination` is the key
+-- of what was delivered.
 {%- set columns = config_identity().columns %}
 {%- set normal_form = {"trim": "trim({})", "lower": "lower(trim({}))"} %}
+{%- set delivered_columns = [] %}
+{%- for column in columns %} {%- do delivered_columns.append("delivered." ~ column.name) %} {%- endfor %}
 with
     events as (select * from {{ ref("int_events_accepted") }}),
 
@@ -32,8 +35,8 @@ with
 
     normalised as (
         select
+            {{ combination_key(delivered_columns) }} as combination,
             {% for column in columns -%}
-                delivered.{{ column.name }} as delivered_{{ column.name }},
                 {% if column.normalise == "phone" -%}
                     {{ column.name }}_numbers.phone_e164 as {{ column.name }},
                 {% else -%}
@@ -56,8 +59,8 @@ with
 
     unblocked as (
         select
+            normalised.combination,
             {% for column in columns -%}
-                delivered_{{ column.name }},
                 case
                     when
                         blocked_{{ column.name }}.identifier_value is null
@@ -82,11 +85,11 @@ with
     -- What one event says twice counts once (as previousId, if it is that too: alias calls count for more).
     told_apart as (
         select
+            combination,
             {% for column in columns -%}
                 {%- set same = columns[: loop.index0] | selectattr("type", "equalto", column.type) | list %}
                 {%- set alias = columns[loop.index :] | selectattr("type", "equalto", column.type) | selectattr("name", "equalto", "previous_id") | list %}
                 {%- set same = [] if column.name == "previous_id" else same + alias %}
-                delivered_{{ column.name }},
                 {% if not same -%} {{ column.name }},
                 {% else -%}
                     case
@@ -109,8 +112,8 @@ with
     )
 
 select
+    combination,
     {% for column in columns -%}
-        delivered_{{ column.name }},
         {{ column.name }},
         case
             when {{ column.name }} is not null then {{ node_key(column.type, column.name) }}

@@ -9,7 +9,6 @@ with
         {%- for column in config_identity().columns %}
             select
                 {{ column.name }}_node as node,
-                '{{ column.type }}' as identifier_type,
                 {{ column.priority }} as priority,
                 {{ column.name }} as identifier_value,
                 event_count,
@@ -31,7 +30,6 @@ with
     aggregated as (
         select
             node,
-            identifier_type,
             priority,
             identifier_value,
             sum(event_count) as event_count,
@@ -40,15 +38,27 @@ with
             min(first_occurred_at) as first_seen_at,
             max(last_occurred_at) as last_seen_at
         from identifiers
-        group by node, identifier_type, priority, identifier_value
+        group by node, priority, identifier_value
+    ),
+
+    typed as (
+        select
+            *,
+            case
+                priority
+                {%- for type in config_identity().identifiers %}
+                    when {{ type.priority }} then '{{ type.type }}'
+                {%- endfor %}
+            end as identifier_type
+        from aggregated
     ),
 
     keyed as (
         select
-            aggregated.*,
-            {{ text_hash("concat(workspace.salt, '|', aggregated.identifier_type, '|', aggregated.identifier_value)") }}
+            typed.*,
+            {{ text_hash("concat(workspace.salt, '|', typed.identifier_type, '|', typed.identifier_value)") }}
             as identifier_id
-        from aggregated
+        from typed
         cross join workspace
     )
 

@@ -47,6 +47,7 @@ class Resolution:
     links: dict[tuple[Identifier, Identifier], tuple[str | None, int, str, str | None, str]] = field(default_factory=dict)
     merges: set[tuple[str, str, str, datetime]] = field(default_factory=set)
     events: dict[str, str | None] = field(default_factory=dict)
+    history: set[tuple[str, str, str]] = field(default_factory=set)  # identifier, its profile after an event, that event
     groups: list[set[Identifier]] = field(default_factory=list)
 
 
@@ -172,13 +173,13 @@ def resolve(events: Sequence[Event], settings: dict[str, Any], overrides: Iterab
         status = "refused" if reason else "used"
         result.links[pair] = (found[0].event_id if found else None, len(found), status, reason, rule)  # type: ignore[index]
 
-    result.merges = _replay(result, born, links, include)
+    result.merges, result.history = _replay(result, born, links, include)
     result.events = _assign(events, result, settings, priority, blocked)
     return result
 
 
-def _replay(result: Resolution, born: Any, links: Any, include: Any) -> set[tuple[str, str, str, datetime]]:
-    """Take used evidence as it was received; return the profiles that ended, into what, by which event, when."""
+def _replay(result: Resolution, born: Any, links: Any, include: Any) -> tuple[set[Any], set[Any]]:
+    """Take used evidence as it was received; return the profiles that ended (into what, by which event, when), and who held what."""
     evidence = []
     for pair, (_, _, status, _, _) in result.links.items():
         if status == "used":
@@ -187,15 +188,27 @@ def _replay(result: Resolution, born: Any, links: Any, include: Any) -> set[tupl
                 evidence.append((links[pair][0].received_at, links[pair][0].event_id, born[older], born[younger], older, younger))
             if pair in include:
                 evidence.append((*born[younger][:2], born[older], born[younger], older, younger))
+    moments: dict[tuple[Any, str], tuple[list[Identifier], list[Any]]] = defaultdict(lambda: ([], []))
+    for identifier in born:
+        if result.profiles[identifier]:
+            moments[born[identifier][:2]][0].append(identifier)
+    for item in evidence:
+        moments[item[:2]][1].append(item[4:])
     leader = _Sets()
-    merges = set()
-    for received_at, event_id, _, _, x, y in sorted(evidence):
-        older, younger = sorted((leader.find(x), leader.find(y)), key=born.__getitem__)
-        if older != younger:
-            leader.unite(older, younger)
-            if born[younger][1] != event_id:
-                merges.add((identifier_id(younger), result.profiles[younger], event_id, received_at))
-    return merges
+    merges, history, held = set(), set(), {}
+    for (received_at, event_id), (newborn, joined) in sorted(moments.items(), key=lambda item: item[0]):
+        for pair in joined:
+            older, younger = sorted(map(leader.find, pair), key=born.__getitem__)
+            if older != younger:
+                leader.unite(older, younger)
+                if born[younger][1] != event_id:
+                    merges.add((identifier_id(younger), result.profiles[younger], event_id, received_at))
+        for identifier in [*held, *newborn]:
+            now = leader.find(identifier)
+            if held.get(identifier) != now:
+                held[identifier] = now
+                history.add((identifier_id(identifier), identifier_id(now), event_id))
+    return merges, history
 
 
 def _assign(events: Any, result: Resolution, settings: Any, priority: Any, blocked: Any) -> dict[str, str | None]:

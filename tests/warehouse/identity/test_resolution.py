@@ -186,6 +186,9 @@ class Warehouse:
         for merge in ask("select profile_id, canonical_profile_id, event_id, merged_at from identity.profile_merges").fetchall():
             assert merge not in resolutions[by_id[merge[0]]].merges
             resolutions[by_id[merge[0]]].merges.add(merge)  # type: ignore[arg-type]
+        for step in ask("select identifier_id, profile_id, event_id from identity.identifier_history").fetchall():
+            assert step not in resolutions[by_id[step[0]]].history
+            resolutions[by_id[step[0]]].history.add(step)  # type: ignore[arg-type]
         events = ask("select event_id, profile_id from identity.int_events_resolved").fetchall()
         for event_id, profile in events:
             found[int(event_id.split("-")[1])].events[event_id] = profile
@@ -197,7 +200,7 @@ def differences(worlds: list[World], wanted: list[Resolution], found: list[Resol
     """Return the first differences, a sentence each."""
     report = []
     for world, want, find in zip(worlds, wanted, found, strict=True):
-        for part in ("profiles", "links", "merges", "events"):
+        for part in ("profiles", "links", "merges", "history", "events"):
             x, y = getattr(want, part), getattr(find, part)
             if x != y:
                 items = set(x.items()) ^ set(y.items()) if isinstance(x, dict) else x ^ y
