@@ -110,6 +110,15 @@ class BareProject:
             self._model["sql"] = sql
             self._macros[f"materialization_{kind}"]()
 
+    def materialize(self, name: str, kind: str, sql: str) -> None:
+        """Build a table of the identity schema that is no model, by one of the project's materializations."""
+        self._model = {"materialized": kind, "meta": {}, "this": _Relation("identity", name), "sql": sql}
+        self._macros[f"materialization_{kind}"]()
+
+    def render(self, text: str) -> str:
+        """Return a text with the project's macros filled in."""
+        return self._environment.from_string(text).render()
+
     def compile(self, name: str) -> str:
         """Return a model's SQL."""
         self._model = {"materialized": "table", "meta": {}, "this": self.relation(name)}
