@@ -74,6 +74,7 @@ class BareProject:
     def __init__(self, connection: duckdb.DuckDBPyConnection, settings: dict[str, Any] | None = None) -> None:
         self.connection = connection
         self.statements = 0
+        self.meta: dict[str, Any] = {}  # added to the meta of every model
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
         self._files = {path.stem: path for path in (PROJECT / "models").rglob("*.sql")}
@@ -110,9 +111,9 @@ class BareProject:
             self._model["sql"] = sql
             self._macros[f"materialization_{kind}"]()
 
-    def materialize(self, name: str, kind: str, sql: str) -> None:
+    def materialize(self, name: str, kind: str, sql: str, meta: dict[str, Any] | None = None) -> None:
         """Build a table of the identity schema that is no model, by one of the project's materializations."""
-        self._model = {"materialized": kind, "meta": {}, "this": _Relation("identity", name), "sql": sql}
+        self._model = {"materialized": kind, "meta": meta or {}, "this": _Relation("identity", name), "sql": sql}
         self._macros[f"materialization_{kind}"]()
 
     def render(self, text: str) -> str:
@@ -184,7 +185,8 @@ class _Config:
         return ""
 
     def get(self, name: str, default: Any = None) -> Any:
-        return self._project._model.get(name, default)
+        value = self._project._model.get(name, default)
+        return value | self._project.meta if name == "meta" else value
 
 
 class _Current:

@@ -4,10 +4,14 @@
 
    It is what Kruskal's loop gives: take evidence in rank order, unite both sides unless that breaks a rule. In passes: pairs of groups
    whose union breaks a rule are dropped (groups only grow, so it always will); groups whose best remaining evidence is each other's
-   are united, since whatever comes before it in rank order concerns neither. #}
+   are united, since whatever comes before it in rank order concerns neither. Such pairs can be few in a pass (a long chain whose
+   evidence was found from one end to the other), so after `patience` passes every other one takes the best part of all evidence: a
+   component of it that breaks no rule is what the loop would have made of it. The part is halved when nothing comes of it, and doubled
+   when something does. #}
 {% materialization ranked_union, default %}
     {%- set prefix = work_prefix() -%}
     {%- set rules = this.incorporate(path={"identifier": config.get("meta").rules}) -%}
+    {%- set patience = config.get("meta").get("patience", 24) -%}
     {%- set pair -%} least(node_a, node_b) as a, greatest(node_a, node_b) as b, min(rank) as rank {%- endset -%}
     {%- set breaking -%}
         select pairs.a, pairs.b from {0}pairs as pairs
@@ -23,18 +27,36 @@
     {%- do tables.append(work_table(prefix ~ "pairs",
         "select " ~ pair ~ " from (" ~ sql ~ ") as evidence where node_a <> node_b group by least(node_a, node_b), greatest(node_a, node_b)")) -%}
 
-    {%- set state = namespace(pairs=1, pass=0) -%}
+    {%- set state = namespace(pairs=1, pass=0, part=0.5) -%}
     {%- for _ in range(100000) if state.pairs > 0 -%}
         {%- set this_pass, next = (state.pass % 2) | string, ((state.pass + 1) % 2) | string -%}
         {%- do tables.append(work_table(prefix ~ "possible",
             "select pairs.a, pairs.b, pairs.rank from " ~ prefix ~ "pairs as pairs left join (select distinct a, b from ("
             ~ breaking.format(prefix, this_pass) ~ ") as broken) as broken on pairs.a = broken.a and pairs.b = broken.b where broken.a is null")) -%}
-        {%- do tables.append(work_table(prefix ~ "united",
-            "with sides as (select a as node, rank from " ~ prefix ~ "possible union all select b, rank from " ~ prefix ~ "possible), "
-            ~ "best as (select node, min(rank) as rank from sides group by node) "
-            ~ "select possible.b as node, possible.a as component from " ~ prefix ~ "possible as possible "
-            ~ "inner join best as x on possible.a = x.node and possible.rank = x.rank "
-            ~ "inner join best as y on possible.b = y.node and possible.rank = y.rank")) -%}
+        {%- set left = scalar("select count(*) from " ~ prefix ~ "possible") | int -%}
+        {%- set is_part = state.pass >= patience and state.pass % 2 == 0 and left > 1 -%}
+        {%- if is_part -%}
+            {%- set last = scalar("select max(rank) from (select rank from " ~ prefix ~ "possible order by rank limit "
+                ~ [(left * state.part) | int, 1] | max ~ ") as best") -%}
+            {%- set parts = component_table(prefix ~ "parts",
+                "select a as node_a, b as node_b from " ~ prefix ~ "possible where rank <= " ~ last) -%}
+            {%- do tables.append(parts) -%}
+            {%- do tables.append(work_table(prefix ~ "united",
+                "with broken as (select distinct component from (select parts.component from " ~ parts ~ " as parts inner join "
+                ~ prefix ~ "held_" ~ this_pass ~ " as held on parts.node = held.node group by parts.component, held.kind, held.allowed "
+                ~ "having sum(held.held) > held.allowed) as crowded) "
+                ~ "select parts.node, parts.component from " ~ parts ~ " as parts left join broken on parts.component = broken.component "
+                ~ "where broken.component is null and parts.node <> parts.component")) -%}
+            {%- set has_united = scalar("select count(*) from " ~ prefix ~ "united") | int > 0 -%}
+            {%- set state.part = [state.part * 2, 1.0] | min if has_united else state.part / 2 -%}
+        {%- else -%}
+            {%- do tables.append(work_table(prefix ~ "united",
+                "with sides as (select a as node, rank from " ~ prefix ~ "possible union all select b, rank from " ~ prefix ~ "possible), "
+                ~ "best as (select node, min(rank) as rank from sides group by node) "
+                ~ "select possible.b as node, possible.a as component from " ~ prefix ~ "possible as possible "
+                ~ "inner join best as x on possible.a = x.node and possible.rank = x.rank "
+                ~ "inner join best as y on possible.b = y.node and possible.rank = y.rank")) -%}
+        {%- endif -%}
         {%- do tables.append(work_table(prefix ~ "groups_" ~ next,
             "select groups.node, coalesce(united.component, groups.component) as component from " ~ prefix ~ "groups_" ~ this_pass
             ~ " as groups left join " ~ prefix ~ "united as united on groups.component = united.node")) -%}

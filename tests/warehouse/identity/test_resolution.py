@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import duckdb
@@ -228,6 +229,41 @@ def test_the_models_find_what_the_reference_finds(case: Any) -> None:
 def test_the_order_of_the_rows_does_not_matter(case: Any) -> None:
     _, worlds, wanted, warehouse = case
     assert differences(worlds, wanted, warehouse.resolve(worlds, shuffled=1)) == []
+
+
+def test_taking_the_best_part_of_the_evidence_at_once_changes_nothing(case: Any) -> None:
+    """The short cut of ranked_union for long chains, taken from the first pass on."""
+    _, worlds, wanted, warehouse = case
+    warehouse.project.meta = {"patience": 0}
+    found = warehouse.resolve(worlds)
+    warehouse.project.meta = {}
+    assert differences(worlds, wanted, found) == []
+
+
+@pytest.mark.parametrize("order", ["from one end", "from the other", "scrambled"])
+def test_a_long_chain_with_a_refusal_in_it_ends_in_few_passes(order: str) -> None:
+    """20,000 devices in a chain; u1 stands at one end, u2 at the other and u3 in the middle: the last evidence between them is refused."""
+    size = 20_000
+    connection = duckdb.connect()
+    connection.execute("create schema identity")
+    ranks = list(range(1, size))
+    if order == "from the other":
+        ranks.reverse()
+    elif order == "scrambled":
+        dice(1).shuffle(ranks)
+    connection.register("given", pa.table({"node_a": range(1, size), "node_b": range(2, size + 1), "rank": ranks}))
+    connection.execute("create table evidence as from given")
+    users = [1, size // 2, size]
+    connection.execute(f"create table identity.rules as select unnest({users}) as node, 'user_id' as kind, 1 as allowed")
+    project = BareProject(connection)
+    project.materialize("united", "ranked_union", "select * from evidence", {"rules": "rules"})
+    found = connection.execute(
+        "select component, min(node), max(node), count(*) from identity.united group by 1 order by 2"
+    ).fetchall()
+    between = [max(zip(ranks[x - 1 : y - 1], range(x, y), strict=True))[1] for x, y in pairwise(users)]
+    ends = [0, *between, size]
+    assert [row[1:] for row in found] == [(x + 1, y, y - x) for x, y in pairwise(ends)]
+    assert project.statements < size / 2
 
 
 def test_the_worlds_have_what_is_hard(case: Any) -> None:
