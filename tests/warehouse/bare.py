@@ -18,6 +18,7 @@ from orchestration.lib import config
 from tests.conftest import ROOT
 
 PROJECT = ROOT / "dbt_project"
+STAGING = ("stg_segment__events", "int_events_validated", "int_events_accepted", "events")  # over loaded lines
 IDENTITY = (  # the models that make profile_identifiers and identity_links, in order
     "int_overrides_read",
     "int_identifiers_collected",
@@ -220,19 +221,24 @@ def _returning(macro: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, columns: Sequence[str], salt: str = "tessera") -> None:
-    """Create the schemas and the empty tables that the identity models read: accepted events with the given identifier columns."""
-    for schema in ("raw", "reference", "events", "identity"):
+def raw_tables(connection: duckdb.DuckDBPyConnection, salt: str = "tessera") -> None:
+    """Create the schemas of the stages, the salt and the empty overrides, for calls that `load_files` then loads."""
+    for schema in ("raw", "reference", "staging", "events", "identity", "unify"):
         connection.execute(f"create schema if not exists {schema}")
-    identifiers = ", ".join(f"{column} varchar" for column in columns)
-    connection.execute(
-        f"create or replace table events.int_events_accepted"
-        f" (event_id varchar, {identifiers}, occurred_at timestamp, received_at timestamp)"
-    )
-    connection.execute("create or replace table raw.phone_numbers (phone varchar, region varchar, phone_e164 varchar)")
     connection.execute("create or replace table raw.workspace (salt varchar)")
     connection.execute("insert into raw.workspace values (?)", [salt])
     connection.execute(
         "create or replace table reference.identity_overrides (entity varchar, id1 varchar, id1_type varchar, action varchar,"
         " id2 varchar, id2_type varchar, reason varchar)"
     )
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> None:
+    """Create the empty tables that the identity models read: accepted events with the given identifier columns."""
+    raw_tables(connection)
+    identifiers = ", ".join(f"{column} varchar" for column in columns)
+    connection.execute(
+        f"create or replace table events.int_events_accepted"
+        f" (event_id varchar, {identifiers}, occurred_at timestamp, received_at timestamp)"
+    )
+    connection.execute("create or replace table raw.phone_numbers (phone varchar, region varchar, phone_e164 varchar)")

@@ -12,23 +12,18 @@ import yaml
 
 from orchestration.lib import config, load
 from tests.conftest import ROOT
-from tests.warehouse.bare import EVENTS, HISTORY, IDENTITY, BareProject
+from tests.warehouse.bare import EVENTS, HISTORY, IDENTITY, STAGING, BareProject, raw_tables
 from tests.warehouse.identity.accuracy import Score, score
 
 SHIPPED = yaml.safe_load((ROOT / "dbt_project" / "config" / "identity.yml").read_text(encoding="utf-8"))
-STAGING = ("stg_segment__events", "int_events_validated", "int_events_accepted", "events")
 
 
 def resolve(file: Path, identifiers: list[Any]) -> dict[str, str | None]:
     """Load calls as `tessera load` does, build staging to identity; return record (its anonymousId) → profile."""
     settings = config.Identity.model_validate(SHIPPED | {"identifiers": identifiers}).compiled()
     with duckdb.connect() as connection:
-        for schema in ("staging", "events", "identity", "reference"):
-            connection.execute(f"create schema {schema}")
-        columns = "entity varchar, id1 varchar, id1_type varchar, action varchar, id2 varchar, id2_type varchar, reason varchar"
-        connection.execute(f"create table reference.identity_overrides ({columns})")
+        raw_tables(connection)
         load.load_files(connection, [file], source="records", region="GB")
-        connection.execute("create table raw.workspace as select 'tessera' as salt")
         BareProject(connection, settings).run((*STAGING, *IDENTITY, *HISTORY, *EVENTS))
         found = "select identifier_value, profile_id from identity.profile_identifiers where identifier_type = 'anonymous_id'"
         return dict(connection.execute(found).fetchall())

@@ -24,6 +24,7 @@ import yaml
 
 from orchestration.lib.demo_shop import AS_OF
 from tests.conftest import ROOT, tessera
+from tests.warehouse.bare import BareProject
 from tests.warehouse.helpers import DBT_BUILD, built, read_lines
 from tests.warehouse.identity.accuracy import Observed, compare, strangers
 
@@ -169,15 +170,16 @@ def test_profiles_agree_with_the_truth_more_often_than_other_rules_do(
     with (demo_home / "demo_truth" / "events.csv").open(encoding="utf-8") as file:
         persons = {row["message_id"]: row["person_id"] for row in csv.DictReader(file)}
     ours = dict(rows("select event_id, profile_id from profiles.profile_events"))
-    delivered = ("user_id", "email", "phone", "anonymous_id")
-    same = " and ".join(f"coalesce(events.{name}, '') = coalesce(read.delivered_{name}, '')" for name in delivered)
+    types = ("user_id", "email", "phone", "anonymous_id")
+    key = BareProject(duckdb.connect()).render("{{ combination_key(config_identity().columns | map(attribute='name') | list) }}")
     events = [
-        Observed(event, tuple((kind, value) for kind, value in zip(delivered, values, strict=True) if value), occurred_at)
+        Observed(event, tuple((kind, value) for kind, value in zip(types, values, strict=True) if value), occurred_at)
         for event, occurred_at, *values in built(
             demo_home,
-            f"""select events.event_id, events.occurred_at, {", ".join(f"read.{name}" for name in delivered)}
-            from events.events as events inner join identity.int_identifiers_collected as read on {same}
-            where read.user_id_2 is null and read.anonymous_id_2 is null order by events.received_at, events.event_id""",
+            f"""select events.event_id, events.occurred_at, {", ".join(f"read.{name}" for name in types)}
+            from (select *, {key} as combination from events.int_events_accepted) as events
+            inner join identity.int_identifiers_collected as read on events.combination = read.combination
+            order by events.received_at, events.event_id""",
         )
     ]
     assert len(events) == len(ours)
