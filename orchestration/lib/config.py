@@ -156,13 +156,20 @@ class Identifier(_Strict):
         return self
 
 
+class LoginWindow(_Strict):
+    """How far from a login, in minutes, an event on an identifier that several people use may lie to belong to it; 0: never."""
+
+    shared: int = Field(ge=0)
+    contested: int = Field(ge=0)
+
+
 class Identity(_Strict):
     """`identity.yml`: identifier types (strongest first), the region of national phone numbers, the sharing limit, junk values."""
 
     identifiers: list[Identifier] = Field(min_length=2)
     default_region: str = Field(pattern="^[A-Z]{2}$")
     sharing_limit: int = Field(ge=1)
-    login_window_hours: int = Field(default=720, ge=0)
+    login_window_minutes: LoginWindow
     largest_profile: int = Field(default=500, ge=2)
     alias: Literal["user_id", "anonymous_id"] | None = None
     blocked: Blocked
@@ -204,7 +211,7 @@ class Identity(_Strict):
             "columns": sorted(columns, key=lambda column: (column["priority"], order.get(column["name"], 2))),
             "default_region": self.default_region,
             "sharing_limit": self.sharing_limit,
-            "login_window_hours": self.login_window_hours,
+            "login_window_minutes": self.login_window_minutes.model_dump(),
             "largest_profile": self.largest_profile,
             "alias": self.alias,
             "blocked": self.blocked.model_dump(mode="json"),

@@ -3,7 +3,7 @@
 -- is nearest in time, an event that carries it with a stronger one; failing that to the holder, else to
 -- nobody.
 {%- set columns = config_identity().columns %}
-{%- set window = config_identity().login_window_hours * 3600 %}
+{%- set window = config_identity().login_window_minutes %}
 with
     events as (
         select
@@ -56,7 +56,13 @@ with
     ),
 
     asking as (
-        select combination, node, cast(null as {{ dbt.type_string() }}) as profile_id
+        select
+            combination,
+            node,
+            cast(null as {{ dbt.type_string() }}) as profile_id,
+            60 * case
+                when profile_id is null then {{ window.shared }} else {{ window.contested }}
+            end as window_seconds
         from resolved
         where is_contested
     ),
@@ -81,15 +87,21 @@ with
     ),
 
     disputed as (
-        select combination, node, profile_id, 0 as is_login
+        select combination, node, profile_id, 0 as is_login, window_seconds
         from asking
         union all
-        select combination, node, profile_id, 1 as is_login
+        select combination, node, profile_id, 1 as is_login, 0 as window_seconds
         from logging_in
     ),
 
     disputed_events as (
-        select events.event_id, disputed.node, disputed.profile_id, disputed.is_login, events.occurred_at
+        select
+            events.event_id,
+            disputed.node,
+            disputed.profile_id,
+            disputed.is_login,
+            disputed.window_seconds,
+            events.occurred_at
         from events
         inner join disputed on events.combination = disputed.combination
     ),
@@ -112,11 +124,13 @@ with
             node,
             occurred_at,
             case
-                when previous_at >= {{ add_seconds("occurred_at", -window) }} then previous_at
+                when previous_at >= {{ add_seconds("occurred_at", "-window_seconds") }} then previous_at
             end as previous_at,
-            case when next_at <= {{ add_seconds("occurred_at", window) }} then next_at end as next_at
+            case
+                when next_at <= {{ add_seconds("occurred_at", "window_seconds") }} then next_at
+            end as next_at
         from neighbours
-        where is_login = 0 {%- if not window %} and 1 = 0 {%- endif %}
+        where is_login = 0 and window_seconds > 0
     ),
 
     nearest as (

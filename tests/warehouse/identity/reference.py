@@ -215,7 +215,6 @@ def _assign(events: Any, result: Resolution, settings: Any, priority: Any, block
     """Return each event's profile: the holder of its strongest identifier, or the nearest login on one that several use."""
     contested = {i for pair, link in result.links.items() if link[2] == "refused" and link[4] != "override" for i in pair}
     contested |= {i for pair, link in result.links.items() if link[2] == "refused" and link[0] for i in pair}
-    window = timedelta(hours=settings["login_window_hours"])
 
     def present(event: Event) -> list[Identifier]:
         """Identifiers, strongest first; of one type in the order of the columns."""
@@ -234,6 +233,8 @@ def _assign(events: Any, result: Resolution, settings: Any, priority: Any, block
     for event in events:
         strongest, *_ = present(event) or [None]
         assigned[event.event_id] = result.profiles[strongest] if strongest else None
+        kind = "contested" if assigned[event.event_id] else "shared"
+        window = timedelta(minutes=settings["login_window_minutes"][kind])
         if strongest in contested and window:
             near = [
                 (abs(at - event.occurred_at), at, event_id, holder)

@@ -24,7 +24,7 @@ SHARING_LIMIT = 10
 NO_LIMITS = yaml.safe_load((ROOT / "dbt_project" / "config" / "identity.yml").read_text(encoding="utf-8")) | {
     "identifiers": [{"type": kind, "limit": None} for kind in TYPES],
     "sharing_limit": SHARING_LIMIT,
-    "login_window_hours": 0,
+    "login_window_minutes": {"shared": 0, "contested": 0},
 }
 RANDOM_WORLDS = 300
 BLOCKED = {

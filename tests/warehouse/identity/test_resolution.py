@@ -37,8 +37,12 @@ def limited(**limits: int | None) -> list[dict[str, Any]]:
 
 SETTINGS = {
     "as shipped": settings(),
-    "no rules": settings(identifiers=limited(), sharing_limit=1000, login_window_hours=0),
-    "tight": settings(identifiers=limited(user_id=1, email=1, phone=2, anonymous_id=3), sharing_limit=2, login_window_hours=3),
+    "no rules": settings(identifiers=limited(), sharing_limit=1000, login_window_minutes={"shared": 0, "contested": 0}),
+    "tight": settings(
+        identifiers=limited(user_id=1, email=1, phone=2, anonymous_id=3),
+        sharing_limit=2,
+        login_window_minutes={"shared": 90, "contested": 600},
+    ),
     "sharing only": settings(identifiers=limited(), sharing_limit=2),
     "one of each": settings(identifiers=limited(user_id=1, email=1, phone=1, anonymous_id=1), sharing_limit=1000),
     "alias of users": settings(identifiers=limited(user_id=1, email=2), sharing_limit=4, alias="user_id"),

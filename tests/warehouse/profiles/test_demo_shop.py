@@ -32,7 +32,7 @@ Ask = Callable[[str], list[dict[str, Any]]]
 Rows = list[tuple[Any, ...]]
 MODELS = ("first", "last", "linear")
 SEGMENT_LIMITS = {"user_id": 1, "email": 5, "phone": 5, "anonymous_id": 5}
-LARGEST_FAMILY = 3
+SHARING_LIMIT = 10
 SESSION_TIMEOUT = timedelta(minutes=30)
 
 
@@ -195,10 +195,8 @@ def test_profiles_agree_with_the_truth_more_often_than_other_rules_do(
     with (demo_home / "demo_truth" / "identifiers.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             used_by[row["identifier_type"], row["identifier_value"]].add(row["person_id"])
-    families = [people for people in used_by.values() if 1 < len(people) <= LARGEST_FAMILY]
-    kiosks = [people for people in used_by.values() if len(people) > LARGEST_FAMILY]
-    assert kiosks
-    assert strangers(ours, persons, families) == {}
+    few = [people for people in used_by.values() if 1 < len(people) <= SHARING_LIMIT]
+    assert strangers(ours, persons, few) == {}
 
 
 def test_every_merged_profile_resolves_to_the_profile_that_holds_its_identifier(rows: Callable[[str], Rows]) -> None:
