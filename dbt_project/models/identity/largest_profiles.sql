@@ -20,7 +20,7 @@ with
 
 select
     profile_id,
-    place,
+    cast(place as bigint) as place,
     identifier_count,
     cast(known_count as bigint) as known_count,
     cast(event_count as bigint) as event_count,
