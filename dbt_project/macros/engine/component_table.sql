@@ -10,7 +10,7 @@
     {%- set rounds = [] -%}
 
     {%- do tables.append(work_table(prefix ~ "edges_0",
-        "select distinct least(node_a, node_b) as a, greatest(node_a, node_b) as b from (" ~ sql ~ ") as edges where node_a <> node_b")) -%}
+        "select least(node_a, node_b) as a, greatest(node_a, node_b) as b from (" ~ sql ~ ") as edges where node_a <> node_b")) -%}
     {%- do tables.append(work_table(prefix ~ "loops",
         "select distinct node_a as node from (" ~ sql ~ ") as edges where node_a = node_b")) -%}
 
