@@ -77,7 +77,7 @@ def load(
     from orchestration.lib import config, lock
     from orchestration.lib.load import load_files
 
-    identity: Any = config.read(paths.CONFIG / "identity.yml")
+    identity: Any = config.read(paths.identity_config(), "identity")
     with lock.writer(paths.home(), "load"), project.open_warehouse() as opened:
         opened.ensure_tables(project.salt())
         report = load_files(
@@ -152,6 +152,27 @@ def profile(
         print(json.dumps(person, default=str))
     else:
         print(snapshot.describe_profile(person))
+
+
+@app.command()
+def explain(
+    first: Annotated[str, typer.Argument(metavar="TYPE:VALUE", help="Such as email:jane@example.com.")],
+    second: Annotated[
+        str | None, typer.Argument(metavar="TYPE:VALUE", help="Another one; without it: the whole profile.")
+    ] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the query instead of its answer (two identifiers).")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say why two identifiers are one person, or why not; with one, show its profile as evidence."""
+    from orchestration.lib import explain as explaining
+
+    if sql:
+        if second is None:
+            raise UsageError("--sql needs two identifiers.", fix="tessera explain TYPE:VALUE TYPE:VALUE --sql")
+        print(explaining.sql(paths.published(), first, second))
+        return
+    found = explaining.explain(paths.published(), first, second)
+    print(json.dumps(found, default=str) if as_json else explaining.describe(found))
 
 
 @app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

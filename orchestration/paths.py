@@ -1,7 +1,8 @@
 """Where things are. The only place that knows absolute paths and reads TESSERA_* variables for them.
 
-Variables: TESSERA_HOME (warehouse, landing files, snapshots, exports, state; default `.tessera/` in the checkout),
-TESSERA_TARGET (engine, default duckdb), TESSERA_SPACE (prod by default; other spaces keep schemas and data of their own).
+Variables: TESSERA_HOME (warehouse, landing files, snapshots, exports, state; default `.tessera/` in the checkout), TESSERA_TARGET
+(engine, default duckdb), TESSERA_IDENTITY_CONFIG (another identity.yml), TESSERA_SPACE (prod by default; other spaces keep schemas
+and data of their own).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ CONFIG = DBT_PROJECT / "config"
 TRACKING_PLAN = DBT_PROJECT / "tracking_plan"
 COMPILED_MACROS = DBT_PROJECT / "macros" / "compiled"
 
+IDENTITY_OVERRIDES = SEEDS / "reference" / "identity_overrides.csv"
+
 DEFAULT_SPACE = "prod"
 
 
@@ -34,6 +37,11 @@ def space() -> str:
             fix="set TESSERA_SPACE to a name such as dev, staging or prod, or unset it",
         )
     return name
+
+
+def identity_config() -> Path:
+    """Return the file that says who is who: TESSERA_IDENTITY_CONFIG, or the checkout's."""
+    return Path(os.environ.get("TESSERA_IDENTITY_CONFIG") or CONFIG / "identity.yml").expanduser().resolve()
 
 
 def target() -> str:

@@ -19,7 +19,7 @@ import jinja2
 import yaml
 
 from orchestration import paths
-from orchestration.lib import config, runs, warehouse
+from orchestration.lib import config, overrides, runs, warehouse
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.plan import compile as plan_compile
 from orchestration.lib.plan import model as plan_model
@@ -110,7 +110,8 @@ def prepare() -> Path:
 
     Does nothing twice: the manifest is parsed again only when a file of the project changed.
     """
-    config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS)
+    config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS, paths.identity_config())
+    overrides.check(paths.IDENTITY_OVERRIDES, config.read(paths.identity_config(), "identity"))
     plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.COMPILED_MACROS / "tracking_plan.sql")
     manifest, stamp = paths.dbt_target() / "manifest.json", paths.dbt_target() / "prepared.json"
     state = {"files": _project_state(), **environment()}

@@ -40,7 +40,7 @@ def raw_tables(context: dg.AssetExecutionContext, workspace: Workspace) -> Itera
 def load_landing(opened: Warehouse) -> load.LoadReport:
     """Load the landing folder: every source's folder as events, `tables` as object tables. A refused file stops the run."""
     folders = sorted(folder for folder in paths.landing().glob("*") if folder.is_dir())
-    identity = config.read(paths.CONFIG / "identity.yml")
+    identity = config.read(paths.identity_config(), "identity")
     sources = [folder for folder in folders if folder.name != "tables"]
     report = load.load_files(opened, sources, source=None, region=identity.default_region)
     report.files += load.load_ad_spend(opened, sorted((paths.landing() / "tables").glob("ad_spend*.csv"))).files

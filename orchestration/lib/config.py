@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from orchestration.lib.errors import UsageError
 
@@ -35,7 +45,6 @@ def _pattern(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_identifier)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-IdentifierType = Literal["user_id", "email", "phone", "anonymous_id"]
 
 
 class _Strict(BaseModel):
@@ -57,13 +66,156 @@ class Blocked(_Strict):
     patterns: list[Pattern] = []
 
 
+# Where the identifiers that every source knows lie in a call, and how they are compared. The first place that has a value counts.
+KNOWN_PLACES = {"user_id": ["userId"], "anonymous_id": ["anonymousId"], "group_id": ["groupId"]}
+KNOWN_NORMALISATIONS = {"email": "lower", "phone": "phone"}
+KNOWN_LIMITS = {"user_id": 1, "email": 5}
+CALL_FIELDS = {"userId": "user_id", "anonymousId": "anonymous_id", "groupId": "group_id"}
+PHONE_PLACES = {"traits.phone", "context.traits.phone"}
+PLACE = re.compile(
+    r"(?P<field>userId|anonymousId|groupId)"
+    r"|context\.externalIds\[(?P<external>[a-z][a-z0-9_.]*)\]"
+    r"|(?P<column>traits|context|properties)\.(?P<path>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)(\?(?P<parameter>[A-Za-z_]\w*))?"
+)
+
+
+class Place(_Strict):
+    """Where a call may name an identifier. `path` is written `traits.email`, `context.page.url?ajs_uid` (a parameter of an address) or
+    `context.externalIds[crm_id]`; `when` maps paths to the text that must stand there, such as context.device.type: android."""
+
+    path: str
+    when: dict[str, str] = {}
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_place(cls, value: str) -> str:
+        if not PLACE.fullmatch(value):
+            raise ValueError(
+                "a place is userId, anonymousId, groupId, a key of traits, context or properties (traits.email), a parameter of an"
+                " address (context.page.url?ajs_uid) or an external id (context.externalIds[crm_id])"
+            )
+        return value
+
+    @field_validator("when")
+    @classmethod
+    def _are_keys(cls, value: dict[str, str]) -> dict[str, str]:
+        for path in value:
+            found = PLACE.fullmatch(path)
+            if not found or not found["path"] or found["parameter"]:
+                raise ValueError("a condition is on a key of traits, context or properties, such as context.device.type: android")
+        return value
+
+    def compiled(self) -> dict[str, Any]:
+        """Return the column that holds the place and the way within it."""
+        found = PLACE.fullmatch(self.path)
+        assert found
+        return {
+            "column": CALL_FIELDS.get(found["field"] or "", found["column"] or "context"),
+            "path": found["path"].split(".") if found["path"] else [],
+            "parameter": found["parameter"],
+            "external": found["external"],
+            "when": [
+                {"column": path.split(".")[0], "path": path.split(".")[1:], "value": value} for path, value in self.when.items()
+            ],
+        }
+
+
+def _place(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class Identifier(_Strict):
+    """One type of identifier. Of `found_in` the first place with a value counts; those of `also_in` are looked at as well."""
+
+    type: Name
+    found_in: list[Annotated[Place, BeforeValidator(_place)]] = Field(min_length=1)
+    also_in: list[Annotated[Place, BeforeValidator(_place)]] = []
+    normalise: Literal["trim", "lower", "phone"]
+    limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_types_have_defaults(cls, value: Any) -> Any:
+        value = {"type": value} if isinstance(value, str) else value
+        if not isinstance(value, dict) or not isinstance(name := value.get("type"), str):
+            return value
+        defaults = {
+            "found_in": KNOWN_PLACES.get(name, [f"traits.{name}", f"context.traits.{name}"]),
+            "normalise": KNOWN_NORMALISATIONS.get(name, "trim"),
+            "limit": KNOWN_LIMITS.get(name),
+        }
+        return defaults | value
+
+    @model_validator(mode="after")
+    def _places_fit(self) -> Identifier:
+        fixed = KNOWN_PLACES.get(self.type)
+        if fixed and [place.path for place in self.found_in] != fixed:
+            raise ValueError(f"{self.type} is found in {fixed[0]}; write other places under also_in")
+        if self.normalise == "phone" and not {place.path for place in (*self.found_in, *self.also_in)} <= PHONE_PLACES:
+            raise ValueError(f"phones are read as numbers when they are loaded, from {' and '.join(sorted(PHONE_PLACES))} only")
+        return self
+
+
+class LoginWindow(_Strict):
+    """How far from a login, in minutes, an event on an identifier that several people use may lie to belong to it; 0: never."""
+
+    shared: int = Field(ge=0)
+    contested: int = Field(ge=0)
+
+
 class Identity(_Strict):
     """`identity.yml`: identifier types (strongest first), the region of national phone numbers, the sharing limit, junk values."""
 
-    identifiers: list[IdentifierType] = Field(min_length=2)
+    identifiers: list[Identifier] = Field(min_length=2)
     default_region: str = Field(pattern="^[A-Z]{2}$")
     sharing_limit: int = Field(ge=1)
+    login_window_minutes: LoginWindow
+    largest_profile: int = Field(default=500, ge=2)
+    alias: Literal["user_id", "anonymous_id"] | None = None
     blocked: Blocked
+
+    @field_validator("identifiers")
+    @classmethod
+    def _types_are_unique(cls, value: list[Identifier]) -> list[Identifier]:
+        names = [identifier.type for identifier in value]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"each type occurs once; more than once: {', '.join(repeated)}")
+        return value
+
+    @field_validator("alias")
+    @classmethod
+    def _alias_joins_types(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and not {"user_id", value} <= {identifier.type for identifier in info.data.get("identifiers", [])}:
+            raise ValueError("alias joins previousId, read as the type it names, to userId: both types must be identifiers")
+        return value
+
+    def compiled(self) -> dict[str, Any]:
+        """Return what the models read: beside the types, the `columns` that staging fills, one a type and one a place of `also_in`."""
+        types = [
+            {"type": identifier.type, "priority": priority, "limit": identifier.limit, "normalise": identifier.normalise}
+            for priority, identifier in enumerate(self.identifiers, 1)
+        ]
+        columns = []
+        for known, identifier in zip(types, self.identifiers, strict=True):
+            found = [[place.compiled() for place in identifier.found_in]]
+            found += [[place.compiled()] for place in identifier.also_in]
+            for number, places in enumerate(found, 1):
+                name = identifier.type if number == 1 else f"{identifier.type}_{number}"
+                columns.append(known | {"name": name, "places": places})
+        order = {identifier.type: 0 for identifier in self.identifiers} | {"previous_id": 1}
+        if self.alias:
+            known = next(known for known in types if known["type"] == self.alias)
+            columns.append(known | {"name": "previous_id", "places": []})
+        return {
+            "identifiers": types,
+            "columns": sorted(columns, key=lambda column: (column["priority"], order.get(column["name"], 2))),
+            "default_region": self.default_region,
+            "sharing_limit": self.sharing_limit,
+            "login_window_minutes": self.login_window_minutes.model_dump(),
+            "largest_profile": self.largest_profile,
+            "alias": self.alias,
+            "blocked": self.blocked.model_dump(mode="json"),
+        }
 
 
 class Audience(_Strict):
@@ -107,9 +259,12 @@ FILES: dict[str, tuple[type[BaseModel], str | None]] = {
 }
 
 
-def read(file: Path) -> BaseModel:
-    """Return a config file's content, validated; raise UsageError with file and line where it is wrong."""
-    return read_as(file, FILES[file.stem][0])
+def read(file: Path, kind: str | None = None) -> BaseModel:
+    """Return a config file's content, validated; raise UsageError with file and line where it is wrong.
+
+    `kind` is one of FILES; default: the file's name.
+    """
+    return read_as(file, FILES[kind or file.stem][0])
 
 
 def read_as(file: Path, model: type[Content], loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Content:
@@ -160,9 +315,13 @@ def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
     return line
 
 
-def read_all(folder: Path, models: Path) -> dict[str, Any]:
-    """Return every config file's content by name, checked against each other and against the audience models."""
-    content = {name: read(folder / f"{name}.yml") for name in FILES}
+def read_all(folder: Path, models: Path, identity: Path | None = None) -> dict[str, Any]:
+    """Return every config file's content by name, checked against each other and against the audience models.
+
+    `identity` names another file than `identity.yml` in the folder.
+    """
+    content = {name: read(folder / f"{name}.yml") for name in FILES if name != "identity"}
+    content["identity"] = read(identity or folder / "identity.yml", "identity")
     audiences = {audience.name for audience in content["audiences"].audiences}  # type: ignore[attr-defined]
     files = {file.stem.removeprefix("audience_") for file in (models / "audiences").glob("audience_*.sql")}
     files -= {"changes", "members"}
@@ -187,12 +346,12 @@ def read_all(folder: Path, models: Path) -> dict[str, Any]:
     return content
 
 
-def compile_macros(folder: Path, models: Path, output: Path) -> None:
+def compile_macros(folder: Path, models: Path, output: Path, identity: Path | None = None) -> None:
     """Write one macro a config file. A file that would not change keeps its time, so that dbt need not parse anew."""
-    content = read_all(folder, models)
+    content = read_all(folder, models, identity)
     output.mkdir(parents=True, exist_ok=True)
     for name, (_, key) in FILES.items():
-        value = content[name].model_dump(mode="json")
+        value = content[name].compiled() if name == "identity" else content[name].model_dump(mode="json")
         text = (
             f"{{# Compiled from config/{name}.yml; edits here are lost. #}}\n"
             f"{{% macro config_{name}() %}}{{{{ return({jinja_literal(value[key] if key else value)}) }}}}{{% endmacro %}}\n"
@@ -208,6 +367,8 @@ def jinja_literal(value: Any) -> str:
         return "{" + ", ".join(f"{jinja_literal(key)}: {jinja_literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(jinja_literal(item) for item in value) + "]"
+    if value is None:
+        return "none"
     if isinstance(value, str):
         return repr(value).replace("{", "\\x7b").replace("}", "\\x7d")
     return repr(value)

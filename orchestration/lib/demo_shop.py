@@ -56,6 +56,7 @@ OFFLINE_VISIT, WRONG_CLOCK, NO_COOKIES = 0.09, 0.03, 0.008
 FAMILY, FAMILY_DEVICE, FAMILY_EMAIL = 0.035, 0.35, 0.15
 KIOSK_VISIT, PEOPLE_PER_KIOSK = 0.012, 2_000
 JUNK_USER, JUNK_EMAIL, JUNK_PHONE = 0.015, 0.01, 0.03
+COMPANY, SECOND_COMPANY, PEOPLE_PER_COMPANY = 0.08, 0.1, 60
 REFUNDED, REFUNDED_WHOLE, REFUND_OF_UNKNOWN, CANCELLED = 0.07, 0.5, 0.05, 0.012
 NEVER_ASKED, WITHDRAWS, ANSWERS_ANEW = 0.15, 0.08, 0.1
 RESTATED_SPEND, MIXED_CASE_UTM, LOST_UTM = 0.05, 0.08, 0.08
@@ -64,6 +65,10 @@ NO_COOKIE, NO_PHONE = "00000000-0000-0000-0000-000000000000", "000000000"
 JUNK_USERS = ("null", "undefined", "anonymous", "-1")
 JUNK_EMAILS = ("test@test.com", "noreply@example.com")
 JUNK = frozenset({NO_COOKIE, NO_PHONE, *JUNK_USERS, *JUNK_EMAILS})
+
+COMPANY_NAMES = ("Atelier", "Studio", "Hotel", "Schoolhouse", "Tilers")
+INDUSTRIES = ("construction", "education", "hospitality", "design")
+PLANS = ("trade", "trade plus")
 
 FAULTS = {
     "page": ("truncated", "no_ids", "impossible_time", "unknown_type"),
@@ -311,6 +316,7 @@ class Person:
         self.gap = 40.0 if is_visitor else 1 / dice.gamma(2, 1 / 36)  # mean days between needs
         self.dropout = 0.95 if is_visitor else 0.03 + 0.4 * dice.random() ** 2  # chance to lose interest after a need
         self.appetite = dice.gamma(2, 0.7)  # mean pieces of a product beyond the first
+        self.accounts = _accounts(number) if kind == "member" else {}
 
 
 @dataclass
@@ -381,7 +387,7 @@ class Household:
 def _spoil(dice: Dice, call: Json) -> str | None:
     """Damage a few calls in one of the ways that happen, and say in which."""
     kind = "Order Completed" if call.get("event") == "Order Completed" else call["type"]
-    if kind == "identify" or call.get("event") in NEVER_BAD:
+    if kind in ("identify", "group") or call.get("event") in NEVER_BAD:
         return None
     if not dice.chance(BAD_ORDER if kind == "Order Completed" else BAD_CALL):
         return None
@@ -411,6 +417,20 @@ def _phone(number: int) -> str | None:
     country = COUNTRIES[name]
     within, block = divmod(nth, len(country.ranges))
     return f"{country.ranges[block]}{within:0{country.digits}d}" if within < 10**country.digits else None
+
+
+def _accounts(number: int) -> dict[str, Json]:
+    """Return the companies that a person buys for: few do, mostly for one, with others whose numbers are near."""
+    dice = Dice(f"accounts/{number}")
+    if not dice.chance(COMPANY):
+        return {}
+    first = number // PEOPLE_PER_COMPANY
+    accounts = {}
+    for company in (first, first + 1)[: 1 + dice.chance(SECOND_COMPANY)]:
+        drawn = Dice(f"company/{company}")
+        name = f"{drawn.pick(COMPANY_NAMES)} {company}"
+        accounts[f"acct_{drawn.hex(10)}"] = {"name": name, "industry": drawn.pick(INDUSTRIES), "plan": drawn.pick(PLANS)}
+    return accounts
 
 
 def _device(dice: Dice) -> Device:
@@ -553,6 +573,8 @@ class Visit:
         self.call("identify", {"traits": traits | {"country": person.country, "createdAt": person.created_at}})
         if is_new:
             self.track("Signed Up", {"method": "email"})
+            for account_id, traits in person.accounts.items():
+                self.call("group", {"groupId": account_id, "traits": traits})
 
     def product(self) -> Json:
         shelf = self.person.favourite if self.dice.chance(0.6) else self.dice.pick(SHELF_NAMES)
@@ -601,6 +623,8 @@ class Visit:
         """Send a call from the server."""
         person, context = self.person, {"library": SERVER_LIBRARY}
         ids = {"userId": person.user_id}
+        if person.accounts:  # who buys for a company says so
+            context["groupId"] = next(iter(person.accounts))
         if person.kind == "guest":
             ids = {"anonymousId": self.device.anonymous_id}
             context["traits"] = {"email": _typed_email(self.dice, person)}

@@ -41,7 +41,7 @@ def public_tables(manifest: Path) -> list[PublicTable]:
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
     return sorted(
         (
-            PublicTable(node["fqn"][1], node["name"])
+            PublicTable(node["fqn"][1], node["alias"])
             for node in nodes
             if node["resource_type"] == "model" and node["access"] == "public" and node["package_name"] == "tessera"
         ),

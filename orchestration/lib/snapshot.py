@@ -87,7 +87,7 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
     The value is compared as it is stored (e-mail in lower case, phone as E.164). A profile id that was merged away is followed.
     """
     kind, _, value = identifier.partition(":")
-    if kind not in IDENTIFIER_TYPES or not value.strip():
+    if not value.strip() or (kind not in IDENTIFIER_TYPES and kind not in _identifier_types(folder)):
         raise UsageError(
             "An identifier is TYPE:VALUE.",
             found=repr(identifier),
@@ -148,6 +148,11 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
                 )
             },
         }
+
+
+def _identifier_types(folder: Path) -> list[str]:
+    """Return the identifier types that occur; config/identity.yml may have added some."""
+    return [row[0] for row in query(folder, "select distinct identifier_type from identity.profile_identifiers order by 1").rows]
 
 
 def describe_profile(person: dict[str, Any]) -> str:

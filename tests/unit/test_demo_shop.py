@@ -25,7 +25,7 @@ from orchestration.lib.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 40_000
-TYPES = {"page", "track", "identify"}
+TYPES = {"page", "track", "identify", "group"}
 PLANNED = {
     *("Products Searched", "Product List Viewed", "Product Viewed", "Product Added", "Checkout Started"),
     *("Order Completed", "Order Refunded", "Order Cancelled", "Signed Up", "Video Watched", "Page Scrolled"),
@@ -261,7 +261,12 @@ def test_the_shop_lives_exactly_400_days_and_nothing_arrives_after_its_end(shop:
 
 def test_good_calls_obey_the_spec(shop: Shop) -> None:
     common = {"type", "channel", "messageId", "context", "originalTimestamp", "sentAt", "receivedAt"}
-    own = {"page": {"name", "properties"}, "track": {"event", "properties"}, "identify": {"traits"}}
+    own = {
+        "page": {"name", "properties"},
+        "track": {"event", "properties"},
+        "identify": {"traits"},
+        "group": {"groupId", "traits"},
+    }
     ids = {"anonymousId", "userId", "timestamp"}
     for call in shop.good:
         assert common | own[call["type"]] <= call.keys() <= common | own[call["type"]] | ids

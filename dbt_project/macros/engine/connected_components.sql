@@ -1,78 +1,8 @@
-{# The components of an undirected graph. The model's SQL gives edges (node_a, node_b: bigint); the table has one row a node:
-   node, component (the component's smallest node). Nodes without an edge do not occur.
-
-   Each round hooks every node to its smallest neighbour (a local minimum that nobody hooked to follows its neighbours' choice, so
-   every tree has two nodes at least), flattens the trees by pointer doubling and contracts the edges to the roots: the number of
-   rounds is logarithmic in the nodes, whatever the diameter, and nothing is random (Shiloach and Vishkin 1982). #}
+{# The components of an undirected graph (see component_table). The model's SQL gives edges (node_a, node_b: bigint); the table has one
+   row a node: node, component. #}
 {% materialization connected_components, default %}
-    {%- set prefix = work_prefix() -%}
-    {%- set tables = [] -%}
-    {%- set rounds = [] -%}
-
-    {%- do tables.append(work_table(prefix ~ "edges_0",
-        "select distinct least(node_a, node_b) as a, greatest(node_a, node_b) as b from (" ~ sql ~ ") as edges where node_a <> node_b")) -%}
-    {%- do tables.append(work_table(prefix ~ "loops",
-        "select distinct node_a as node from (" ~ sql ~ ") as edges where node_a = node_b")) -%}
-
-    {%- set state = namespace(edges=scalar("select count(*) from " ~ prefix ~ "edges_0"), moving=false) -%}
-    {%- for round in range(64) if state.edges > 0 -%}
-        {%- set edges = prefix ~ "edges_" ~ round -%}
-        {%- set hooks = prefix ~ "hooks" -%}
-        {%- set roots = prefix ~ "roots_" ~ round -%}
-
-        {%- do tables.append(work_table(hooks,
-            "select node, min(parent) as parent from ("
-            ~ "select a as node, a as parent from " ~ edges ~ " union all select b as node, a as parent from " ~ edges
-            ~ ") as neighbours group by node")) -%}
-        {%- do tables.append(work_table(roots ~ "_0",
-            "with followed as (select distinct parent as node from " ~ hooks ~ " where parent <> node), "
-            ~ "lonely as (select hooks.node from " ~ hooks ~ " as hooks left join followed on hooks.node = followed.node "
-            ~ "where hooks.parent = hooks.node and followed.node is null), "
-            ~ "choices as (select lonely.node, min(hooks.parent) as parent from lonely "
-            ~ "inner join " ~ edges ~ " as edges on lonely.node = edges.a inner join " ~ hooks ~ " as hooks on edges.b = hooks.node "
-            ~ "group by lonely.node) "
-            ~ "select hooks.node, coalesce(choices.parent, hooks.parent) as parent from " ~ hooks ~ " as hooks "
-            ~ "left join choices on hooks.node = choices.node")) -%}
-
-        {%- set state.moving = true -%}
-        {%- for doubling in range(64) if state.moving -%}
-            {%- set current = roots ~ "_" ~ doubling -%}
-            {%- set next = roots ~ "_" ~ (doubling + 1) -%}
-            {%- do tables.append(work_table(next,
-                "select children.node, parents.parent, parents.parent <> children.parent as has_moved from " ~ current
-                ~ " as children inner join " ~ current ~ " as parents on children.parent = parents.node")) -%}
-            {%- set state.moving = scalar("select count(*) from " ~ next ~ " where has_moved") > 0 -%}
-            {%- if not state.moving -%}
-                {%- do tables.append(work_table(roots, "select node, parent from " ~ next)) -%}
-            {%- endif -%}
-            {%- do drop_work_tables([current] + ([] if state.moving else [next])) -%}
-        {%- endfor -%}
-
-        {%- do tables.append(work_table(prefix ~ "edges_" ~ (round + 1),
-            "select distinct least(x.parent, y.parent) as a, greatest(x.parent, y.parent) as b from " ~ edges ~ " as edges "
-            ~ "inner join " ~ roots ~ " as x on edges.a = x.node inner join " ~ roots ~ " as y on edges.b = y.node "
-            ~ "where x.parent <> y.parent")) -%}
-        {%- set state.edges = scalar("select count(*) from " ~ prefix ~ "edges_" ~ (round + 1)) -%}
-        {%- do rounds.append(roots) -%}
-    {%- endfor -%}
-
-    {%- if state.edges > 0 or state.moving -%}
-        {{ exceptions.raise_compiler_error("The components of " ~ this ~ " were not found in " ~ (rounds | length) ~ " rounds; please report this graph.") }}
-    {%- endif -%}
-
-    {#- Back from the last contraction to the first: a root of one round is a node of the next. -#}
-    {%- set components = namespace(sql="select node, parent as component from " ~ rounds[-1] if rounds
-        else "select node, node as component from " ~ prefix ~ "loops") -%}
-    {%- for roots in (rounds[:-1] | reverse | list) -%}
-        {%- set components.sql = "select roots.node, coalesce(later.component, roots.parent) as component from " ~ roots
-            ~ " as roots left join (" ~ components.sql ~ ") as later on roots.parent = later.node" -%}
-    {%- endfor -%}
-    {%- if rounds -%}
-        {%- set components.sql = components.sql ~ " union all select loops.node, loops.node as component from " ~ prefix ~ "loops as loops"
-            ~ " left join " ~ rounds[0] ~ " as grouped on loops.node = grouped.node where grouped.node is null" -%}
-    {%- endif -%}
-
-    {%- set result = replace_table(components.sql) -%}
-    {%- do drop_work_tables(tables) -%}
+    {%- set components = component_table(work_prefix() ~ "components", sql) -%}
+    {%- set result = replace_table("select node, component from " ~ components) -%}
+    {%- do drop_work_tables([components]) -%}
     {{ return(result) }}
 {% endmaterialization %}

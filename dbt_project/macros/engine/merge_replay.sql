@@ -1,64 +1,68 @@
-{# When each cluster of a component lost its name. The model's SQL gives evidence (component, a, b, evidence_number), a and b being
-   the seniority of two members (1 names the component); the table has one row a member that ceased to lead its cluster: component,
-   seniority, evidence_number (the evidence that joined it to an older one).
+{# When each member of a component ceased to name its cluster. The model's SQL gives evidence (component, a, b, evidence_number), a and b
+   being the seniority of two members (1 names the component), evidence_number (from 1) counting within the component; the table has one
+   row a member but the first: component, seniority, successor (the seniority of the member that names the cluster from then on),
+   evidence_number (the evidence that joined it to an older one).
 
-   Adding evidence in order, a cluster's first join is its smallest remaining evidence; if that leads to a cluster with an older
-   leader, the younger leader's time ends there, whatever else happens before. So each round ends many leaders at once; the
-   component's smallest remaining evidence always ends one, so the loop ends. #}
+   Time is halved again and again. In a span of time, the components of the first half's evidence say who names what in the middle of
+   it; the second half starts from those names, and each half is a span of its own, all spans in one pass. When a span has one piece of
+   evidence left, its two ends are the two names that it joined: the older goes on. So the passes are as many as the binary digits of
+   the longest history. #}
 {% materialization merge_replay, default %}
     {%- set prefix = work_prefix() -%}
-    {%- set tables = [work_table(prefix ~ "evidence_0", sql)] -%}
-    {%- set ends = [] -%}
+    {#- Members of all components are numbered in one row, senior before junior. -#}
+    {%- set tables = [work_table(prefix ~ "given", sql)] -%}
+    {%- do tables.append(work_table(prefix ~ "sizes",
+        "select component, sum(size) over (order by component rows unbounded preceding) - size as members_before from ("
+        ~ "select component, max(greatest(a, b)) as size from " ~ prefix ~ "given group by component) as sizes")) -%}
+    {%- set members = scalar("select coalesce(max(sizes.members_before + greatest(given.a, given.b)), 0) from " ~ prefix ~ "given as given"
+        ~ " inner join " ~ prefix ~ "sizes as sizes on given.component = sizes.component") | int -%}
+    {%- set longest = scalar("select coalesce(max(evidence_number), 0) from " ~ prefix ~ "given") | int -%}
+    {%- set spans = namespace(length=1) -%}
+    {%- for _ in range(62) if spans.length <= longest -%}{%- set spans.length = spans.length * 2 -%}{%- endfor -%}
+    {%- set whole = spans.length -%}
+    {%- if whole * (members + 1) >= 2 ** 62 -%}
+        {{ exceptions.raise_compiler_error("The merges of " ~ this ~ " are too many to number: " ~ members ~ " identifiers, "
+            ~ longest ~ " pieces of evidence in one component.") }}
+    {%- endif -%}
+    {%- do tables.append(work_table(prefix ~ "evidence_0",
+        "select given.component, cast(least(a, b) + sizes.members_before as bigint) as a, cast(greatest(a, b) + sizes.members_before as bigint) as b,"
+        ~ " cast(evidence_number as bigint) as evidence_number from " ~ prefix ~ "given as given"
+        ~ " inner join " ~ prefix ~ "sizes as sizes on given.component = sizes.component where a <> b")) -%}
 
-    {%- set state = namespace(evidence=scalar("select count(*) from " ~ prefix ~ "evidence_0")) -%}
-    {%- for round in range(10000) if state.evidence > 0 -%}
-        {%- set evidence = prefix ~ "evidence_" ~ (round % 2) -%}
-        {%- set ended = prefix ~ "ended_" ~ round -%}
-        {%- do tables.append(work_table(prefix ~ "nearest",
-            "with sides as (select component, a as leader, b as other, evidence_number from " ~ evidence
-            ~ " union all select component, b as leader, a as other, evidence_number from " ~ evidence ~ "), "
-            ~ "firsts as (select component, leader, min(evidence_number) as evidence_number from sides group by component, leader) "
-            ~ "select sides.component, sides.leader, sides.other, sides.evidence_number from sides inner join firsts "
-            ~ "on sides.component = firsts.component and sides.leader = firsts.leader "
-            ~ "and sides.evidence_number = firsts.evidence_number where sides.other < sides.leader")) -%}
-        {%- do ends.append(work_table(ended, "select component, leader as seniority, evidence_number from " ~ prefix ~ "nearest")) -%}
-
-        {#- Chains of ended leaders lead to one that goes on: follow them all the way. -#}
-        {%- do tables.append(work_table(prefix ~ "paths_0", "select component, leader, other from " ~ prefix ~ "nearest")) -%}
-        {%- set depth = namespace(at=0, moving=true) -%}
-        {%- for _ in range(64) if depth.moving -%}
-            {%- set current = prefix ~ "paths_" ~ (depth.at % 2) -%}
-            {%- set next = prefix ~ "paths_" ~ ((depth.at + 1) % 2) -%}
-            {%- set depth.moving = scalar("select count(*) from " ~ current ~ " as x inner join " ~ current
-                ~ " as y on x.component = y.component and x.other = y.leader") > 0 -%}
-            {%- do tables.append(work_table(next,
-                "select x.component, x.leader, coalesce(y.other, x.other) as other from " ~ current ~ " as x left join " ~ current
-                ~ " as y on x.component = y.component and x.other = y.leader")) -%}
-            {%- set depth.at = depth.at + 1 -%}
-        {%- endfor -%}
-        {%- set paths = prefix ~ "paths_" ~ (depth.at % 2) -%}
-
-        {%- do tables.append(work_table(prefix ~ "evidence_" ~ ((round + 1) % 2),
-            "with moved as (select evidence.component, coalesce(x.other, evidence.a) as a, coalesce(y.other, evidence.b) as b, "
-            ~ "evidence.evidence_number from " ~ evidence ~ " as evidence "
-            ~ "left join " ~ paths ~ " as x on evidence.component = x.component and evidence.a = x.leader "
-            ~ "left join " ~ paths ~ " as y on evidence.component = y.component and evidence.b = y.leader) "
-            ~ "select component, least(a, b) as a, greatest(a, b) as b, min(evidence_number) as evidence_number from moved "
-            ~ "where a <> b group by component, least(a, b), greatest(a, b)")) -%}
-        {%- set state.evidence = scalar("select count(*) from " ~ prefix ~ "evidence_" ~ ((round + 1) % 2)) -%}
+    {%- set state = namespace(pass=0) -%}
+    {%- for _ in range(62) if spans.length > 1 -%}
+        {%- set evidence = prefix ~ "evidence_" ~ (state.pass % 2) -%}
+        {%- set next = prefix ~ "evidence_" ~ ((state.pass + 1) % 2) -%}
+        {%- set half = spans.length // 2 -%}
+        {#- A member within a span is one number: the member's, then the span's first. -#}
+        {%- set span -%} (evidence_number - mod(evidence_number, {{ spans.length }})) {%- endset -%}
+        {%- set is_late -%} mod(evidence_number, {{ spans.length }}) >= {{ half }} {%- endset -%}
+        {%- do tables.append(work_table(prefix ~ "keyed",
+            "select component, a, b, evidence_number, a * " ~ whole ~ " + " ~ span ~ " as node_a, b * " ~ whole ~ " + " ~ span ~ " as node_b, "
+            ~ is_late ~ " as is_late from " ~ evidence)) -%}
+        {%- set names = component_table(prefix ~ "names",
+            "select node_a, node_b from " ~ prefix ~ "keyed where not is_late") -%}
+        {%- do tables.append(names) -%}
+        {%- do tables.append(work_table(prefix ~ "members",
+            "select node_a as node, a as member from " ~ prefix ~ "keyed where not is_late union select node_b, b from "
+            ~ prefix ~ "keyed where not is_late")) -%}
+        {%- do tables.append(work_table(prefix ~ "named",
+            "select names.node, members.member as name from " ~ names ~ " as names inner join " ~ prefix ~ "members as members"
+            ~ " on names.component = members.node where names.node <> names.component")) -%}
+        {%- do tables.append(work_table(next,
+            "with renamed as (select coalesce(x.name, keyed.a) as a, coalesce(y.name, keyed.b) as b, keyed.evidence_number, keyed.component"
+            ~ " from " ~ prefix ~ "keyed as keyed left join " ~ prefix ~ "named as x on keyed.is_late and keyed.node_a = x.node"
+            ~ " left join " ~ prefix ~ "named as y on keyed.is_late and keyed.node_b = y.node)"
+            ~ " select component, least(a, b) as a, greatest(a, b) as b, evidence_number from renamed where a <> b")) -%}
+        {%- set state.pass = state.pass + 1 -%}
+        {%- set spans.length = half -%}
     {%- endfor -%}
 
-    {%- if state.evidence > 0 -%}
-        {{ exceptions.raise_compiler_error(
-            "The replay of merges did not end in " ~ (ends | length) ~ " rounds.\n  where: " ~ this ~ "\n  found: " ~ state.evidence
-            ~ " pieces of evidence left\n  to do: look for an identifier shared by very many profiles (identity.identity_links) and block it"
-        ) }}
-    {%- endif -%}
-
     {%- set result = replace_table(
-        "select component, seniority, evidence_number from (select cast(null as bigint) as component, cast(null as bigint) as seniority, "
-        ~ "cast(null as bigint) as evidence_number" ~ (" union all select component, seniority, evidence_number from " if ends)
-        ~ ends | join(" union all select component, seniority, evidence_number from ") ~ ") as ended where component is not null") -%}
-    {%- do drop_work_tables(tables + ends) -%}
+        "select evidence.component, cast(evidence.b - sizes.members_before as bigint) as seniority,"
+        ~ " cast(evidence.a - sizes.members_before as bigint) as successor, evidence.evidence_number"
+        ~ " from " ~ prefix ~ "evidence_" ~ (state.pass % 2) ~ " as evidence inner join " ~ prefix ~ "sizes as sizes"
+        ~ " on evidence.component = sizes.component") -%}
+    {%- do drop_work_tables(tables) -%}
     {{ return(result) }}
 {% endmaterialization %}

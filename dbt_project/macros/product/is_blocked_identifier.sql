@@ -2,11 +2,10 @@
 {% macro is_blocked_identifier(type, column) -%}
     {%- set blocked = config_identity().blocked -%}
     (
-        {{ column }} = ''
-        or lower({{ column }}) in ({% for value in blocked["values"] %}{{ text_literal(value | lower) }}{{ ", " if not loop.last }}{% endfor %})
-        {%- for pattern in blocked.patterns %}
-            or {{ matches(column, pattern) }}
-        {%- endfor %}
+        lower({{ column }}) in (''{% for value in blocked["values"] %}, {{ text_literal(value | lower) }}{% endfor %})
+        {%- if blocked.patterns %}
+            or {{ matches(column, "(" ~ blocked.patterns | join(")|(") ~ ")") }}
+        {%- endif %}
         {%- if type == "email" %}
             or not {{ matches(column, "^[^@ ]+@[^@ ]+[.][^@ ]+$") }}
         {%- endif %}

@@ -1,31 +1,19 @@
 {{ config(materialized="view") }}
--- A view, so that the wide JSON columns are written once (in staging) and read only by those who ask for
--- them.
-with
-    messages as (select * from {{ ref("stg_segment__events") }}),
-
-    held as (select distinct event_id from {{ ref("event_violations") }} where outcome = 'quarantined'),
-
-    trimmed as (select * from {{ ref("int_events_trimmed") }})
-
 select
-    messages.event_id,
-    messages.type,
-    messages.event,
-    messages.event_version,
-    messages.user_id,
-    messages.anonymous_id,
-    messages.group_id,
-    case when trimmed.event_id is null then messages.email else trimmed.email end as email,
-    case when trimmed.event_id is null then messages.phone else trimmed.phone end as phone,
-    messages.source_id,
-    messages.name,
-    case when trimmed.event_id is null then messages.properties else trimmed.properties end as properties,
-    case when trimmed.event_id is null then messages.traits else trimmed.traits end as traits,
-    messages.context,
-    messages.occurred_at,
-    messages.received_at
-from messages
-left join held on messages.event_id = held.event_id
-left join trimmed on messages.event_id = trimmed.event_id
-where held.event_id is null
+    event_id,
+    type,
+    event,
+    event_version,
+    user_id,
+    anonymous_id,
+    group_id,
+    email,
+    phone,
+    source_id,
+    name,
+    properties,
+    traits,
+    context,
+    occurred_at,
+    received_at
+from {{ ref("int_events_accepted") }}

@@ -16,6 +16,13 @@ with
     trimmed as (
         select
             messages.event_id,
+            messages.type,
+            messages.user_id,
+            messages.anonymous_id,
+            messages.group_id,
+            {% for column in added_identifier_columns() if not column.places -%}
+                messages.{{ column.name }},
+            {% endfor -%}
             {{ json_changed("messages.properties", "omissions.properties_omitted") }} as properties,
             {{ json_changed("messages.traits", "omissions.traits_omitted") }} as traits,
             messages.context
@@ -23,16 +30,14 @@ with
         inner join omissions on messages.event_id = omissions.event_id
     )
 
+-- What is omitted identifies nobody: identifiers are looked for once more in what is left.
 select
     event_id,
-    coalesce(
-        nullif({{ json_text("traits", ["email"]) }}, ''),
-        nullif({{ json_text("context", ["traits", "email"]) }}, '')
-    ) as email,
-    coalesce(
-        nullif({{ json_text("traits", ["phone"]) }}, ''),
-        nullif({{ json_text("context", ["traits", "phone"]) }}, '')
-    ) as phone,
+    {{ contact_found("email") }} as email,
+    {{ contact_found("phone") }} as phone,
+    {% for column in added_identifier_columns() -%}
+        {{ identifier_found(column) if column.places else column.name }} as {{ column.name }},
+    {% endfor -%}
     properties,
     traits
 from trimmed

@@ -1,19 +1,118 @@
-with linked as (select * from {{ ref("int_identifiers_linked") }})
+-- Used evidence lies inside one profile, refused evidence between two or at a shared identifier: groups
+-- only grow, so what was refused once would be refused again.
+{%- set limited = config_identity().identifiers | selectattr("limit") | list %}
+with
+    linked as (select * from {{ ref("int_identifiers_linked") }}),
+
+    held as (select * from {{ ref("int_identifiers_held") }}),
+
+    included as (select * from {{ ref("int_identifiers_included") }}),
+
+    overrides as (select * from {{ ref("int_overrides_applied") }} where action = 'include'),
+
+    -- What each profile of a group that breaks a rule holds of what is limited.
+    brought as (
+        select held.component, rules.kind, rules.allowed, count(*) as held
+        from {{ ref("int_rules_broken") }} as rules
+        inner join held on rules.node = held.node
+        group by held.component, rules.kind, rules.allowed
+    ),
+
+    evidence as (
+        select
+            linked.node_a,
+            linked.node_b,
+            linked.first_event_id,
+            linked.event_count,
+            linked.is_shared_a or linked.is_shared_b as is_shared,
+            overrides.reason as override,
+            linked.is_alias,
+            linked.first_seen_at,
+            linked.last_seen_at
+        from linked
+        left join overrides on linked.node_a = overrides.node_a and linked.node_b = overrides.node_b
+        union all
+        select
+            overrides.node_a,
+            overrides.node_b,
+            null,
+            0,
+            overrides.is_shared_a or overrides.is_shared_b,
+            overrides.reason,
+            false,
+            null,
+            null
+        from overrides
+        left join linked on overrides.node_a = linked.node_a and overrides.node_b = linked.node_b
+        where linked.node_a is null
+    ),
+
+    named as (
+        select
+            evidence.*,
+            x.identifier_type as identifier_type_a,
+            x.identifier_value as identifier_value_a,
+            x.component as component_a,
+            y.identifier_type as identifier_type_b,
+            y.identifier_value as identifier_value_b,
+            y.component as component_b
+        from evidence
+        inner join held as x on evidence.node_a = x.node
+        inner join held as y on evidence.node_b = y.node
+    ),
+
+    breaking as (
+        select
+            named.node_a,
+            named.node_b,
+            min(
+                case
+                    when x.kind like 'apart %'
+                    then '0 Kept apart by an override'
+                    {%- for type in limited %}
+                        when x.kind = '{{ type.type }}'
+                        then '{{ loop.index }} Identifier value limit exceeded: {{ type.type }}'
+                    {%- endfor %}
+                end
+            ) as reason
+        from named
+        inner join brought as x on named.component_a = x.component
+        inner join brought as y on named.component_b = y.component and x.kind = y.kind
+        where named.component_a <> named.component_b and x.held + y.held > x.allowed
+        group by named.node_a, named.node_b
+    ),
+
+    judged as (
+        select
+            named.*,
+            case
+                when named.identifier_type_a <> named.identifier_type_b
+                then false
+                else named.identifier_value_a > named.identifier_value_b
+            end as is_turned,
+            case
+                when named.is_shared and named.component_a is null
+                then 'shared identifier: ' || named.identifier_type_a
+                when named.is_shared
+                then 'shared identifier: ' || named.identifier_type_b
+                when named.component_a <> named.component_b
+                then coalesce(substr(breaking.reason, 3), 'refused')
+            end as reason
+        from named
+        left join breaking on named.node_a = breaking.node_a and named.node_b = breaking.node_b
+    )
 
 select
     identifier_type_a,
-    identifier_value_a,
+    case when is_turned then identifier_value_b else identifier_value_a end as identifier_value_a,
     identifier_type_b,
-    identifier_value_b,
+    case when is_turned then identifier_value_a else identifier_value_b end as identifier_value_b,
     first_event_id,
-    case when is_shared_a or is_shared_b then 'refused' else 'used' end as status,
-    case
-        when is_shared_a
-        then 'shared identifier: ' || identifier_type_a
-        when is_shared_b
-        then 'shared identifier: ' || identifier_type_b
-    end as reason,
-    event_count,
+    case when reason is null then 'used' else 'refused' end as status,
+    reason,
+    case when override is not null then 'override' when is_alias then 'alias' else 'event' end as rule,
+    override as override_reason,
+    cast(event_count as bigint) as event_count,
     first_seen_at,
     last_seen_at
-from linked
+from judged

@@ -1,41 +1,168 @@
--- An event belongs to the profile that holds its own strongest identifier; to nobody where that
--- identifier is shared.
+-- An event belongs to the profile that holds its own strongest identifier. If several people use that
+-- identifier (it is shared, or some of its evidence was refused), the event belongs to the login on it that
+-- is nearest in time, an event that carries it with a stronger one; failing that to the holder, else to
+-- nobody.
+{%- set columns = config_identity().columns %}
+{%- set window = config_identity().login_window_minutes %}
 with
-    events as (select event_id, user_id, email, phone, anonymous_id from {{ ref("events") }}),
+    events as (
+        select
+            event_id,
+            {{ combination_key(columns | map(attribute="name") | list) }} as combination,
+            occurred_at
+        from {{ ref("int_events_accepted") }}
+    ),
 
     collected as (select * from {{ ref("int_identifiers_collected") }}),
 
-    identifiers as (select * from {{ ref("profile_identifiers") }}),
+    holders as (
+        select held.node, held.component, identifiers.profile_id
+        from {{ ref("int_identifiers_held") }} as held
+        inner join
+            {{ ref("profile_identifiers") }} as identifiers on held.identifier_id = identifiers.identifier_id
+    ),
+
+    refused as (
+        select linked.node_a, linked.node_b
+        from {{ ref("int_identifiers_linked") }} as linked
+        inner join holders as x on linked.node_a = x.node
+        inner join holders as y on linked.node_b = y.node
+        where x.component is null or y.component is null or x.component <> y.component
+    ),
+
+    contested as (
+        select node_a as node
+        from refused
+        union
+        select node_b as node
+        from refused
+    ),
 
     strongest as (
         select
-            delivered_user_id,
-            delivered_email,
-            delivered_phone,
-            delivered_anonymous_id,
-            case
-                {% for type in config_identity().identifiers -%}
-                    when {{ type }} is not null then '{{ type }}'
-                {% endfor -%}
-            end as identifier_type,
-            coalesce({{ config_identity().identifiers | join(", ") }}) as identifier_value
+            combination,
+            {% for column in columns -%} {{ column.name }}_node, {% endfor -%}
+            coalesce(
+                {% for column in columns %}{{ column.name }}_node{{ ", " if not loop.last }}{% endfor %}
+            ) as node
         from collected
     ),
 
     resolved as (
-        select strongest.*, identifiers.profile_id
+        select strongest.*, holders.profile_id, contested.node is not null as is_contested
         from strongest
-        inner join
-            identifiers
-            on strongest.identifier_type = identifiers.identifier_type
-            and strongest.identifier_value = identifiers.identifier_value
+        inner join holders on strongest.node = holders.node
+        left join contested on strongest.node = contested.node
+    ),
+
+    asking as (
+        select
+            combination,
+            node,
+            cast(null as {{ dbt.type_string() }}) as profile_id,
+            60 * case
+                when profile_id is null then {{ window.shared }} else {{ window.contested }}
+            end as window_seconds
+        from resolved
+        where is_contested
+    ),
+
+    logging_in as (
+        {%- for column in columns[1:] %}
+            select resolved.combination, resolved.{{ column.name }}_node as node, resolved.profile_id
+            from resolved
+            inner join contested on resolved.{{ column.name }}_node = contested.node
+            where
+                resolved.profile_id is not null
+                and (
+                    {% set ns = namespace(some=false) %}
+                    {%- for other in columns if other.priority < column.priority %}
+                        {{ " or " if ns.some }}resolved.{{ other.name }}_node
+                        is not null{% set ns.some = true %}
+                    {% endfor %}
+                    {%- if not ns.some %} 1 = 0{% endif %}
+                )
+                {{ "union all" if not loop.last }}
+        {%- endfor %}
+    ),
+
+    disputed as (
+        select combination, node, profile_id, 0 as is_login, window_seconds
+        from asking
+        union all
+        select combination, node, profile_id, 1 as is_login, 0 as window_seconds
+        from logging_in
+    ),
+
+    disputed_events as (
+        select
+            events.event_id,
+            disputed.node,
+            disputed.profile_id,
+            disputed.is_login,
+            disputed.window_seconds,
+            events.occurred_at
+        from events
+        inner join disputed on events.combination = disputed.combination
+    ),
+
+    neighbours as (
+        select
+            *,
+            max(case when is_login = 1 then occurred_at end) over (
+                partition by node order by occurred_at
+            ) as previous_at,
+            min(case when is_login = 1 then occurred_at end) over (
+                partition by node order by occurred_at desc
+            ) as next_at
+        from disputed_events
+    ),
+
+    near as (
+        select
+            event_id,
+            node,
+            occurred_at,
+            case
+                when previous_at >= {{ add_seconds("occurred_at", "-window_seconds") }} then previous_at
+            end as previous_at,
+            case
+                when next_at <= {{ add_seconds("occurred_at", "window_seconds") }} then next_at
+            end as next_at
+        from neighbours
+        where is_login = 0 and window_seconds > 0
+    ),
+
+    nearest as (
+        select
+            event_id,
+            node,
+            case
+                when previous_at is null
+                then next_at
+                when
+                    next_at is null
+                    or occurred_at <= {{ correct_clock("next_at", "occurred_at", "previous_at") }}
+                then previous_at
+                else next_at
+            end as login_at
+        from near
+    ),
+
+    logins as (
+        select node, occurred_at as login_at, {{ first_by("profile_id", ["event_id"]) }} as profile_id
+        from disputed_events
+        where is_login = 1
+        group by node, occurred_at
+    ),
+
+    told as (
+        select nearest.event_id, logins.profile_id
+        from nearest
+        inner join logins on nearest.node = logins.node and nearest.login_at = logins.login_at
     )
 
-select events.event_id, resolved.profile_id
+select events.event_id, coalesce(told.profile_id, resolved.profile_id) as profile_id
 from events
-left join
-    resolved
-    on coalesce(events.user_id, '') = coalesce(resolved.delivered_user_id, '')
-    and coalesce(events.email, '') = coalesce(resolved.delivered_email, '')
-    and coalesce(events.phone, '') = coalesce(resolved.delivered_phone, '')
-    and coalesce(events.anonymous_id, '') = coalesce(resolved.delivered_anonymous_id, '')
+left join resolved on events.combination = resolved.combination
+left join told on events.event_id = told.event_id

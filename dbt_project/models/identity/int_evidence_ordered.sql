@@ -1,23 +1,45 @@
 -- The evidence of profiles that merged, in the order it was received. A profile merged if two of its
 -- identifiers were first seen without a tie to an older one: each of them named a profile until later
--- evidence joined them.
+-- evidence joined them. What a reviewed line joins counts as joined once both were seen.
 with
-    linked as (select * from {{ ref("int_identifiers_linked") }} where not is_shared_a and not is_shared_b),
-
     ranked as (select * from {{ ref("int_identifiers_ranked") }}),
+
+    used as (
+        select
+            x.component,
+            x.node as node_a,
+            y.node as node_b,
+            x.seniority as seniority_a,
+            y.seniority as seniority_b,
+            linked.first_event_id,
+            linked.first_received_at
+        from {{ ref("int_identifiers_linked") }} as linked
+        inner join ranked as x on linked.node_a = x.node
+        inner join ranked as y on linked.node_b = y.node and x.component = y.component
+        union all
+        select
+            x.component,
+            x.node,
+            y.node,
+            x.seniority,
+            y.seniority,
+            case when x.seniority > y.seniority then x.first_event_id else y.first_event_id end,
+            case when x.seniority > y.seniority then x.first_received_at else y.first_received_at end
+        from {{ ref("int_overrides_applied") }} as overrides
+        inner join ranked as x on overrides.node_a = x.node
+        inner join ranked as y on overrides.node_b = y.node and x.component = y.component
+        where overrides.action = 'include'
+    ),
 
     evidence as (
         select
-            x.component,
-            case when x.seniority < y.seniority then x.node else y.node end as older_node,
-            case when x.seniority < y.seniority then y.node else x.node end as younger_node,
-            least(x.seniority, y.seniority) as a,
-            greatest(x.seniority, y.seniority) as b,
-            linked.first_event_id,
-            linked.first_received_at
-        from linked
-        inner join ranked as x on linked.node_a = x.node
-        inner join ranked as y on linked.node_b = y.node
+            component,
+            case when seniority_a < seniority_b then node_b else node_a end as younger_node,
+            least(seniority_a, seniority_b) as a,
+            greatest(seniority_a, seniority_b) as b,
+            first_event_id,
+            first_received_at
+        from used
     ),
 
     tied_at_birth as (

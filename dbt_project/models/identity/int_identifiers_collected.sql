@@ -1,7 +1,13 @@
 -- Distinct first, normalise after: events repeat the same few identifiers thousands of times. A blocked
 -- value (`null`, zeros, a test address) becomes null here, so it can join nobody and found no profile.
+-- Each column of config/identity.yml is the identifier that was read, and its node; `combination` is the key
+-- of what was delivered.
+{%- set columns = config_identity().columns %}
+{%- set normal_form = {"trim": "trim({})", "lower": "lower(trim({}))"} %}
+{%- set delivered_columns = [] %}
+{%- for column in columns %} {%- do delivered_columns.append("delivered." ~ column.name) %} {%- endfor %}
 with
-    events as (select * from {{ ref("events") }}),
+    events as (select * from {{ ref("int_events_accepted") }}),
 
     phone_numbers as (
         select phone, phone_e164
@@ -9,51 +15,113 @@ with
         where region = '{{ config_identity().default_region }}'
     ),
 
+    blocked_by_hand as (
+        select identifier_type_a as identifier_type, identifier_value_a as identifier_value
+        from {{ ref("int_overrides_read") }}
+        where action = 'block'
+    ),
+
     delivered as (
         select
-            user_id,
-            email,
-            phone,
-            anonymous_id,
+            {% for column in columns -%} {{ column.name }}, {% endfor -%}
             min(occurred_at) as first_occurred_at,
             max(occurred_at) as last_occurred_at,
             min(received_at) as first_received_at,
             {{ first_by("event_id", ["received_at", "event_id"]) }} as first_event_id,
             count(*) as event_count
         from events
-        group by user_id, email, phone, anonymous_id
+        group by {% for column in columns %} {{ column.name }}{{ ", " if not loop.last }}{% endfor %}
     ),
 
     normalised as (
         select
-            delivered.user_id as delivered_user_id,
-            delivered.email as delivered_email,
-            delivered.phone as delivered_phone,
-            delivered.anonymous_id as delivered_anonymous_id,
-            trim(delivered.user_id) as user_id,
-            lower(trim(delivered.email)) as email,
-            phone_numbers.phone_e164 as phone,
-            trim(delivered.anonymous_id) as anonymous_id,
+            {{ combination_key(delivered_columns) }} as combination,
+            {% for column in columns -%}
+                {% if column.normalise == "phone" -%}
+                    {{ column.name }}_numbers.phone_e164 as {{ column.name }},
+                {% else -%}
+                    {{ normal_form[column.normalise].format("delivered." ~ column.name) }}
+                    as {{ column.name }},
+                {% endif -%}
+            {% endfor -%}
             delivered.first_event_id,
             delivered.event_count,
             delivered.first_occurred_at,
             delivered.last_occurred_at,
             delivered.first_received_at
         from delivered
-        left join phone_numbers on delivered.phone = phone_numbers.phone
+        {%- for column in columns if column.normalise == "phone" %}
+            left join
+                phone_numbers as {{ column.name }}_numbers
+                on delivered.{{ column.name }} = {{ column.name }}_numbers.phone
+        {%- endfor %}
+    ),
+
+    unblocked as (
+        select
+            normalised.combination,
+            {% for column in columns -%}
+                case
+                    when
+                        blocked_{{ column.name }}.identifier_value is null
+                        and not {{ is_blocked_identifier(column.type, "normalised." ~ column.name) }}
+                    then normalised.{{ column.name }}
+                end as {{ column.name }},
+            {% endfor -%}
+            first_event_id,
+            event_count,
+            first_occurred_at,
+            last_occurred_at,
+            first_received_at
+        from normalised
+        {%- for column in columns %}
+            left join
+                blocked_by_hand as blocked_{{ column.name }}
+                on normalised.{{ column.name }} = blocked_{{ column.name }}.identifier_value
+                and blocked_{{ column.name }}.identifier_type = '{{ column.type }}'
+        {%- endfor %}
+    ),
+
+    -- What one event says twice counts once (as previousId, if it is that too: alias calls count for more).
+    told_apart as (
+        select
+            combination,
+            {% for column in columns -%}
+                {%- set same = columns[: loop.index0] | selectattr("type", "equalto", column.type) | list %}
+                {%- set alias = columns[loop.index :] | selectattr("type", "equalto", column.type) | selectattr("name", "equalto", "previous_id") | list %}
+                {%- set same = [] if column.name == "previous_id" else same + alias %}
+                {% if not same -%} {{ column.name }},
+                {% else -%}
+                    case
+                        when
+                            {% for other in same -%}
+                                {{ "and " if not loop.first }}coalesce(
+                                    {{ other.name }} <> {{ column.name }}, true
+                                )
+                            {% endfor -%}
+                        then {{ column.name }}
+                    end as {{ column.name }},
+                {% endif -%}
+            {% endfor -%}
+            first_event_id,
+            event_count,
+            first_occurred_at,
+            last_occurred_at,
+            first_received_at
+        from unblocked
     )
 
 select
-    delivered_user_id,
-    delivered_email,
-    delivered_phone,
-    delivered_anonymous_id,
-    {% for type in config_identity().identifiers -%}
-        case when {{ is_blocked_identifier(type, type) }} then null else {{ type }} end as {{ type }},
+    combination,
+    {% for column in columns -%}
+        {{ column.name }},
+        case
+            when {{ column.name }} is not null then {{ node_key(column.type, column.name) }}
+        end as {{ column.name }}_node,
     {% endfor -%}
     first_event_id,
     event_count,
     first_occurred_at,
     last_occurred_at,
     first_received_at
-from normalised
+from told_apart

@@ -1,18 +1,18 @@
--- Members of each group by seniority: 1 was seen first and names the profile.
+-- Members of each profile with more than one, by seniority: 1 was seen first and names the profile.
 with
-    grouped as (select * from {{ ref("int_identifiers_grouped") }}),
+    held as (select * from {{ ref("int_identifiers_held") }} where component is not null),
 
-    observed as (select * from {{ ref("int_identifiers_observed") }})
+    several as (select component from held group by component having count(*) > 1)
 
 select
-    grouped.node,
-    grouped.component,
-    observed.identifier_id,
-    observed.first_event_id,
+    held.node,
+    held.component,
+    held.identifier_id,
+    held.first_event_id,
+    held.first_received_at,
     row_number() over (
-        partition by grouped.component
-        order by
-            observed.first_received_at, observed.first_event_id, observed.priority, observed.identifier_value
+        partition by held.component
+        order by held.first_received_at, held.first_event_id, held.priority, held.identifier_value
     ) as seniority
-from grouped
-inner join observed on grouped.node = observed.node
+from held
+inner join several on held.component = several.component

@@ -18,15 +18,16 @@ with
             {{ json_text("context", ["protocols", "event_version"]) }} as event_version,
             nullif(user_id, '') as user_id,
             nullif(anonymous_id, '') as anonymous_id,
-            nullif(group_id, '') as group_id,
             coalesce(
-                nullif({{ json_text("traits", ["email"]) }}, ''),
-                nullif({{ json_text("context", ["traits", "email"]) }}, '')
-            ) as email,
-            coalesce(
-                nullif({{ json_text("traits", ["phone"]) }}, ''),
-                nullif({{ json_text("context", ["traits", "phone"]) }}, '')
-            ) as phone,
+                nullif(group_id, ''),
+                {{ identifier_place({"column": "context", "path": ["groupId"], "when": []}) }}
+            ) as group_id,
+            {{ contact_found("email") }} as email,
+            {{ contact_found("phone") }} as phone,
+            {% for column in added_identifier_columns() -%}
+                {{ identifier_found(column) if column.places else "nullif(previous_id, '')" }}
+                as {{ column.name }},
+            {% endfor -%}
             source_id,
             file_id,
             line_hash,
@@ -127,6 +128,7 @@ select
     group_id,
     email,
     phone,
+    {% for column in added_identifier_columns() -%} {{ column.name }}, {% endfor -%}
     source_id,
     name,
     {{ plan_properties() }} as properties,

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
-from tests.conftest import tessera
+from tests.conftest import ROOT, tessera
 from tests.warehouse.helpers import DBT_BUILD, built, dice, write_lines, write_shuffled
 
 TYPES = ("user_id", "email", "phone", "anonymous_id")  # strongest first
 SHARING_LIMIT = 10
+# Sharing is the only rule here: with limits and logins, tests/warehouse/identity/test_resolution.py.
+NO_LIMITS = yaml.safe_load((ROOT / "dbt_project" / "config" / "identity.yml").read_text(encoding="utf-8")) | {
+    "identifiers": [{"type": kind, "limit": None} for kind in TYPES],
+    "sharing_limit": SHARING_LIMIT,
+    "login_window_minutes": {"shared": 0, "contested": 0},
+}
 RANDOM_WORLDS = 300
 BLOCKED = {
     "user_id": ("null", "undefined", "-1", "Guest", " NULL ", "0"),
@@ -385,9 +392,11 @@ class Built(NamedTuple):
 
 
 def resolve_in_warehouse(home: Path, files: Sequence[Path]) -> Built:
+    config = home.parent / "identity.yml"
+    config.write_text(yaml.safe_dump(NO_LIMITS), encoding="utf-8")
     tessera(home, "load", *files, "--source", "worlds")
     selected = ("+profile_identifiers", "+identity_links", "+profile_merges", "+int_events_resolved")
-    tessera(home, *DBT_BUILD, "--select", *selected, as_of=AS_OF.isoformat())
+    tessera(home, *DBT_BUILD, "--select", *selected, as_of=AS_OF.isoformat(), TESSERA_IDENTITY_CONFIG=str(config))
     identifiers = built(
         home, "select identifier_type, identifier_value, profile_id, identifier_id from identity.profile_identifiers"
     )

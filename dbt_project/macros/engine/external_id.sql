@@ -1,0 +1,26 @@
+{# The id of one type among context.externalIds, an array of {"id", "type", …}; null where it is absent or not such an array.
+   Differs by engine: how an array in JSON is searched. #}
+{% macro external_id(column, type) -%} {{ adapter.dispatch("external_id", "tessera")(column, type) }} {%- endmacro %}
+
+{% macro duckdb__external_id(column, type) -%}
+    list_extract(
+        list_filter(
+            case
+                when json_type({{ column }}, '$.externalIds') = 'ARRAY'
+                    then from_json(json_extract({{ column }}, '$.externalIds'), '[{"type": "VARCHAR", "id": "VARCHAR"}]')
+            end,
+            lambda item: item.type = '{{ type }}'
+        ),
+        1
+    ).id
+{%- endmacro %}
+
+{% macro postgres__external_id(column, type) -%}
+    (jsonb_path_query_first(cast({{ column }} as jsonb), '$.externalIds[*] ? (@.type == "{{ type }}")') ->> 'id')
+{%- endmacro %}
+
+{% macro spark__external_id(column, type) -%}
+    filter(
+        from_json(get_json_object({{ column }}, '$.externalIds'), 'array<struct<type: string, id: string>>'), item -> item.type = '{{ type }}'
+    )[0].id
+{%- endmacro %}

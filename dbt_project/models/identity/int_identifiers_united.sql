@@ -1,0 +1,40 @@
+{{ config(materialized="ranked_union", meta={"rules": "int_rules_broken"}) }}
+-- Inside groups that break a rule: the best evidence first (of the strongest types, then first seen), and
+-- none that would break it. depends_on: {{ ref("int_rules_broken") }}
+with
+    broken as (select distinct component from {{ ref("int_rules_broken") }}),
+
+    grouped as (
+        select grouped.node
+        from {{ ref("int_identifiers_grouped") }} as grouped
+        inner join broken on grouped.component = broken.component
+    ),
+
+    included as (select * from {{ ref("int_identifiers_included") }}),
+
+    observed as (select * from {{ ref("int_identifiers_observed") }}),
+
+    evidence as (
+        select linked.*
+        from {{ ref("int_identifiers_linked") }} as linked
+        inner join grouped on linked.node_a = grouped.node
+        where not linked.is_shared_a and not linked.is_shared_b
+    )
+
+select
+    coalesce(included_a.component, evidence.node_a) as node_a,
+    coalesce(included_b.component, evidence.node_b) as node_b,
+    row_number() over (
+        order by
+            evidence.priority_b,
+            evidence.priority_a,
+            evidence.first_received_at,
+            evidence.first_event_id,
+            least(observed_a.identifier_id, observed_b.identifier_id),
+            greatest(observed_a.identifier_id, observed_b.identifier_id)
+    ) as rank
+from evidence
+inner join observed as observed_a on evidence.node_a = observed_a.node
+inner join observed as observed_b on evidence.node_b = observed_b.node
+left join included as included_a on evidence.node_a = included_a.node
+left join included as included_b on evidence.node_b = included_b.node
