@@ -23,6 +23,10 @@ def _split_part(text: str, separator: str, number: int) -> str:
     return f"split_part({text}, {separator}, {number})"
 
 
+def _position(part: str, text: str) -> str:
+    return f"position({part} in {text})"
+
+
 class Renderer:
     """Jinja with the macros that compiled plans call."""
 
@@ -34,7 +38,7 @@ class Renderer:
             modules=SimpleNamespace(re=re),
             tojson=json.dumps,
             **{"return": lambda value: value},
-            dbt=SimpleNamespace(split_part=_split_part),
+            dbt=SimpleNamespace(split_part=_split_part, position=_position),
         )
         for name in MACROS:
             text = (ROOT / "dbt_project" / "macros" / f"{name}.sql").read_text(encoding="utf-8")

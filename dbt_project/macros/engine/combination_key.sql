@@ -10,3 +10,7 @@
 {% macro postgres__combination_key(texts) -%} hashtextextended({{ texts | join(" || chr(31) || ") }}, 0) {%- endmacro %}
 
 {% macro spark__combination_key(texts) -%} xxhash64({{ texts | join(", ") }}) {%- endmacro %}
+
+{% macro snowflake__combination_key(texts) -%} cast(hash({{ texts | join(", ") }}) as bigint) {%- endmacro %}
+
+{% macro bigquery__combination_key(texts) -%} farm_fingerprint({{ texts | join(" || chr(31) || ") }}) {%- endmacro %}

@@ -24,3 +24,28 @@
         from_json(get_json_object({{ column }}, '$.externalIds'), 'array<struct<type: string, id: string>>'), item -> item.type = '{{ type }}'
     )[0].id
 {%- endmacro %}
+
+{% macro snowflake__external_id(column, type) -%}
+    cast(
+        get(
+            get(
+                filter(
+                    as_array(get(parse_json({{ column }}), 'externalIds')),
+                    item -> cast(get(item, 'type') as {{ dbt.type_string() }}) = '{{ type }}'
+                ),
+                0
+            ),
+            'id'
+        ) as {{ dbt.type_string() }}
+    )
+{%- endmacro %}
+
+{% macro bigquery__external_id(column, type) -%}
+    (
+        select json_value(item, '$.id')
+        from unnest(json_query_array({{ column }}, '$.externalIds')) as item with offset as place
+        where json_value(item, '$.type') = '{{ type }}'
+        order by place
+        limit 1
+    )
+{%- endmacro %}

@@ -8,6 +8,10 @@
 
 {% macro spark__json_key_count(text) -%} size(json_object_keys({{ text }})) {%- endmacro %}
 
+{% macro snowflake__json_key_count(text) -%} array_size(object_keys(as_object({{ snowflake__json_at(text, []) }}))) {%- endmacro %}
+
+{% macro bigquery__json_key_count(text) -%} array_length(json_keys({{ bigquery__json_at(text, []) }}, 1)) {%- endmacro %}
+
 {% macro json_key_list(text, separator) -%} {{ adapter.dispatch("json_key_list", "tessera")(text, separator) }} {%- endmacro %}
 
 {% macro duckdb__json_key_list(text, separator) -%} array_to_string(json_keys({{ text }}), {{ separator }}) {%- endmacro %}
@@ -17,3 +21,17 @@
 {%- endmacro %}
 
 {% macro spark__json_key_list(text, separator) -%} array_join(json_object_keys({{ text }}), {{ separator }}) {%- endmacro %}
+
+{% macro snowflake__json_key_list(text, separator) -%}
+    array_to_string(object_keys(as_object({{ snowflake__json_at(text, []) }})), {{ separator }})
+{%- endmacro %}
+
+{% macro bigquery__json_key_list(text, separator) -%} array_to_string({{ bigquery__json_keys(text) }}, {{ separator }}) {%- endmacro %}
+
+{# BigQuery gives keys as steps of a path: one with a dot or the like is quoted, as JSON quotes texts. #}
+{% macro bigquery__json_keys(text) -%}
+    array(
+        select case when starts_with(step, '"') then json_value(step) else step end
+        from unnest(json_keys({{ bigquery__json_at(text, []) }}, 1)) as step
+    )
+{%- endmacro %}

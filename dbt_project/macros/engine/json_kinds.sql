@@ -1,6 +1,7 @@
 {# What lies at each of several paths of a JSON text: an array of kinds, counted from 1, parsed once. A path is a list of keys, [] the
    whole. A kind is NULL, BOOLEAN, VARCHAR, ARRAY, OBJECT, or for numbers BIGINT, UBIGINT or DOUBLE; SQL null where nothing lies there.
-   Differs by engine: JSON functions and their names of types. Spark counts from 0, so its array begins with a null. #}
+   Differs by engine: JSON functions and their names of types. Spark, Snowflake and BigQuery count from 0, so their array begins
+   with a null. #}
 {% macro json_kinds(column, paths) -%} {{ adapter.dispatch("json_kinds", "tessera")(column, paths) }} {%- endmacro %}
 
 {% macro duckdb__json_kinds(column, paths) -%}
@@ -45,4 +46,30 @@
     {%- set steps = ["$"] -%}
     {%- for key in path %}{% do steps.append("['" ~ key ~ "']" if '"' in key else '["' ~ key ~ '"]') %}{% endfor -%}
     {{ text_literal(steps | join) }}
+{%- endmacro %}
+
+{% macro snowflake__json_kinds(column, paths) -%}
+    array_construct(null{% for path in paths %},
+        case typeof({{ snowflake__json_at(column, path) }})
+            when 'NULL_VALUE' then 'NULL' when 'INTEGER' then 'BIGINT' when 'DECIMAL' then 'DOUBLE'
+            else typeof({{ snowflake__json_at(column, path) }})
+        end{% endfor %})
+{%- endmacro %}
+
+{# An item of an array is a variant, which holds the JSON as a text: hence the cast. #}
+{% macro snowflake__json_at(column, path) -%}
+    {%- for _ in path %}get({% endfor -%}
+    try_parse_json(cast({{ column }} as {{ dbt.type_string() }}))
+    {%- for key in path %}, {{ text_literal(key) }}){% endfor -%}
+{%- endmacro %}
+
+{% macro bigquery__json_kinds(column, paths) -%}
+    [cast(null as string){% for path in paths %},
+        case json_type({{ bigquery__json_at(column, path) }})
+            when 'string' then 'VARCHAR' when 'number' then 'DOUBLE' else upper(json_type({{ bigquery__json_at(column, path) }}))
+        end{% endfor %}]
+{%- endmacro %}
+
+{% macro bigquery__json_at(column, path) -%}
+    safe.parse_json({{ column }}, wide_number_mode => 'round'){% for key in path %}[{{ text_literal(key) }}]{% endfor %}
 {%- endmacro %}

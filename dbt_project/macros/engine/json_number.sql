@@ -9,3 +9,12 @@
 {% macro postgres__json_number(kind, text) -%}
     case when {{ kind }} in ('BIGINT', 'UBIGINT', 'DOUBLE') and not {{ text }} ~ '[eE][-+]?[0-9]{4,}' then cast({{ text }} as numeric) end
 {%- endmacro %}
+
+{# An item of an array is a variant, which no safe cast takes. #}
+{% macro snowflake__json_number(kind, text) -%}
+    case when {{ kind }} in ('BIGINT', 'UBIGINT', 'DOUBLE') then try_cast(cast({{ text }} as {{ dbt.type_string() }}) as double) end
+{%- endmacro %}
+
+{% macro bigquery__json_number(kind, text) -%}
+    case when {{ kind }} in ('BIGINT', 'UBIGINT', 'DOUBLE') then safe_cast({{ text }} as float64) end
+{%- endmacro %}

@@ -20,3 +20,13 @@
             else to_json({{ spark__json_at(column, path) }})
         end{% endfor %})
 {%- endmacro %}
+
+{% macro snowflake__json_texts(column, paths) -%}
+    array_construct(null{% for path in paths %}, cast({{ snowflake__json_at(column, path) }} as {{ dbt.type_string() }}){% endfor %})
+{%- endmacro %}
+
+{% macro bigquery__json_texts(column, paths) -%}
+    [cast(null as string){% for path in paths %},
+        coalesce(json_value({{ bigquery__json_at(column, path) }}), nullif(to_json_string({{ bigquery__json_at(column, path) }}), 'null'))
+    {%- endfor %}]
+{%- endmacro %}

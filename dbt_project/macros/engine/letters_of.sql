@@ -4,3 +4,7 @@
 {% macro default__letters_of(text) -%} regexp_replace(lower({{ text }}), '[^a-z0-9]', '', 'g') {%- endmacro %}
 
 {% macro spark__letters_of(text) -%} regexp_replace(lower({{ text }}), '[^a-z0-9]', '') {%- endmacro %}
+
+{% macro snowflake__letters_of(text) -%} {{ spark__letters_of(text) }} {%- endmacro %}
+
+{% macro bigquery__letters_of(text) -%} {{ spark__letters_of(text) }} {%- endmacro %}

@@ -44,8 +44,8 @@
             "select node_a, node_b from " ~ prefix ~ "keyed where not is_late") -%}
         {%- do tables.append(names) -%}
         {%- do tables.append(work_table(prefix ~ "members",
-            "select node_a as node, a as member from " ~ prefix ~ "keyed where not is_late union select node_b, b from "
-            ~ prefix ~ "keyed where not is_late")) -%}
+            "select distinct node, member from (select node_a as node, a as member from " ~ prefix ~ "keyed where not is_late"
+            ~ " union all select node_b, b from " ~ prefix ~ "keyed where not is_late) as members")) -%}
         {%- do tables.append(work_table(prefix ~ "named",
             "select names.node, members.member as name from " ~ names ~ " as names inner join " ~ prefix ~ "members as members"
             ~ " on names.component = members.node where names.node <> names.component")) -%}

@@ -7,3 +7,7 @@
 {% macro postgres__node_key(type, value) -%} hashtextextended('{{ type }}|' || {{ value }}, 0) {%- endmacro %}
 
 {% macro spark__node_key(type, value) -%} xxhash64('{{ type }}', {{ value }}) {%- endmacro %}
+
+{% macro snowflake__node_key(type, value) -%} cast(hash('{{ type }}', {{ value }}) as bigint) {%- endmacro %}
+
+{% macro bigquery__node_key(type, value) -%} farm_fingerprint('{{ type }}|' || {{ value }}) {%- endmacro %}

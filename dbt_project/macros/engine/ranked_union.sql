@@ -20,7 +20,7 @@
     {%- endset -%}
 
     {%- set tables = [work_table(prefix ~ "groups_0",
-        "select node, node as component from (select node_a as node from (" ~ sql ~ ") as evidence union select node_b from (" ~ sql ~ ") as evidence) as nodes")] -%}
+        "select distinct node, node as component from (select node_a as node from (" ~ sql ~ ") as evidence union all select node_b from (" ~ sql ~ ") as evidence) as nodes")] -%}
     {%- do tables.append(work_table(prefix ~ "held_0",
         "select rules.node, rules.kind, rules.allowed, cast(1 as bigint) as held from " ~ rules ~ " as rules inner join "
         ~ prefix ~ "groups_0 as groups on rules.node = groups.node")) -%}

@@ -8,3 +8,5 @@
     {%- if execute %}{% do run_query("create extension if not exists pgcrypto") %}{% endif -%}
     encode(digest({{ expression }}, 'sha1'), 'hex')
 {%- endmacro %}
+
+{% macro bigquery__sha1_hex(expression) -%} to_hex(sha1({{ expression }})) {%- endmacro %}

@@ -1,8 +1,21 @@
-{# The pieces of a text between separators (a character), one row each (in a select list). Differs by engine: the function that makes rows. #}
-{% macro text_rows(text, separator) -%} {{ adapter.dispatch("text_rows", "tessera")(text, separator) }} {%- endmacro %}
+{# The pieces of a text between separators (a character), one row each, behind a relation of `from`.
+   Differs by engine: the function that makes rows, and how it is joined. #}
+{% macro text_rows(text, separator, name) -%} {{ adapter.dispatch("text_rows", "tessera")(text, separator, name) }} {%- endmacro %}
 
-{% macro duckdb__text_rows(text, separator) -%} unnest(string_split({{ text }}, {{ separator }})) {%- endmacro %}
+{% macro duckdb__text_rows(text, separator, name) -%}
+    cross join unnest(string_split({{ text }}, {{ separator }})) as {{ name }}_rows ({{ name }})
+{%- endmacro %}
 
-{% macro postgres__text_rows(text, separator) -%} unnest(string_to_array({{ text }}, {{ separator }})) {%- endmacro %}
+{% macro postgres__text_rows(text, separator, name) -%}
+    cross join unnest(string_to_array({{ text }}, {{ separator }})) as {{ name }}_rows ({{ name }})
+{%- endmacro %}
 
-{% macro spark__text_rows(text, separator) -%} explode(split({{ text }}, {{ separator }})) {%- endmacro %}
+{% macro spark__text_rows(text, separator, name) -%}
+    lateral view explode(split({{ text }}, {{ separator }})) {{ name }}_rows as {{ name }}
+{%- endmacro %}
+
+{% macro snowflake__text_rows(text, separator, name) -%}
+    cross join lateral split_to_table({{ text }}, {{ separator }}) as {{ name }}_rows (seq, index, {{ name }})
+{%- endmacro %}
+
+{% macro bigquery__text_rows(text, separator, name) -%} cross join unnest(split({{ text }}, {{ separator }})) as {{ name }} {%- endmacro %}

@@ -10,8 +10,8 @@ with
             event_version,
             on_invalid,
             on_unplanned_property,
-            {{ text_rows("broken", "chr(30)") }} as entry
-        from broken
+            entry
+        from broken {{ text_rows("broken", "chr(30)", "entry") }}
     ),
 
     parsed as (
@@ -35,10 +35,11 @@ with
     -- row each.
     unfolded as (
         select
-            *,
+            parsed.*,
             violation_type = 'keys' as is_unplanned,
-            {{ text_rows("case when violation_type = 'keys' then found else '' end", "chr(29)") }} as key
+            key
         from parsed
+        {{ text_rows("case when violation_type = 'keys' then found else '' end", "chr(29)", "key") }}
     ),
 
     described as (
@@ -85,7 +86,7 @@ with
         where
             not is_unplanned
             or property = ''
-            or position(chr(29) || key || chr(29) in chr(29) || property || chr(29)) = 0
+            or {{ dbt.position("chr(29) || key || chr(29)", "chr(29) || property || chr(29)") }} = 0
     ),
 
     -- A property that is missing cannot be omitted, nor can a whole payload: such a message is allowed.

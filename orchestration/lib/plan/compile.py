@@ -246,10 +246,10 @@ def selects(
         if isinstance(items, dict) and asserts(items):
             path = jinja_literal([list(node.path)])
             arrays = (
-                f"select {COLUMNS}, on_invalid, on_unplanned_property, {{{{ json_item_rows('texts[1]') }}}} as value\nfrom (\n"
+                f"select {COLUMNS}, on_invalid, on_unplanned_property, value\nfrom (\n"
                 f"    select {COLUMNS}, on_invalid, on_unplanned_property, {{{{ json_kinds('value', {path}) }}}} as kinds, "
                 f"{{{{ json_texts('value', {path}) }}}} as texts\n    from (\n{source}\n    ) as messages\n) as arrays\n"
-                "where kinds[1] = 'ARRAY'"
+                "{{ json_item_rows(\"case when kinds[1] = 'ARRAY' then texts[1] end\", 'value') }}"
             )
             own_top = top or (node.path[0] if node.path else "")
             yield from selects(arrays, items, f"{node.field}.$", reports_unplanned=reports_unplanned, top=own_top)
