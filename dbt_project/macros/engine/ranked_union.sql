@@ -23,7 +23,7 @@
         "select distinct node, node as component from (select node_a as node from (" ~ sql ~ ") as evidence union all select node_b from (" ~ sql ~ ") as evidence) as nodes")] -%}
     {%- do tables.append(work_table(prefix ~ "held_0",
         "select rules.node, rules.kind, rules.allowed, cast(1 as bigint) as held from " ~ rules ~ " as rules inner join "
-        ~ prefix ~ "groups_0 as groups on rules.node = groups.node")) -%}
+        ~ prefix ~ "groups_0 as grouped on rules.node = grouped.node")) -%}
     {%- do tables.append(work_table(prefix ~ "pairs",
         "select " ~ pair ~ " from (" ~ sql ~ ") as evidence where node_a <> node_b group by least(node_a, node_b), greatest(node_a, node_b)")) -%}
 
@@ -58,8 +58,8 @@
                 ~ "inner join best as y on possible.b = y.node and possible.rank = y.rank")) -%}
         {%- endif -%}
         {%- do tables.append(work_table(prefix ~ "groups_" ~ next,
-            "select groups.node, coalesce(united.component, groups.component) as component from " ~ prefix ~ "groups_" ~ this_pass
-            ~ " as groups left join " ~ prefix ~ "united as united on groups.component = united.node")) -%}
+            "select grouped.node, coalesce(united.component, grouped.component) as component from " ~ prefix ~ "groups_" ~ this_pass
+            ~ " as grouped left join " ~ prefix ~ "united as united on grouped.component = united.node")) -%}
         {%- do tables.append(work_table(prefix ~ "held_" ~ next,
             "select coalesce(united.component, held.node) as node, held.kind, held.allowed, cast(sum(held.held) as bigint) as held from "
             ~ prefix ~ "held_" ~ this_pass ~ " as held left join " ~ prefix ~ "united as united on held.node = united.node"

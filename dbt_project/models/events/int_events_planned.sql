@@ -1,17 +1,11 @@
 -- What breaks the tracking plan, one row a message, rule and field, with what follows from it. `broken` is
 -- filtered only once it is in rows: DuckDB would push a filter down and parse the JSON again for every rule.
 with
-    broken as ({{ plan_breaches(ref("stg_segment__events")) }}),
+    checked as ({{ plan_breaches(ref("stg_segment__events")) }}),
 
     entries as (
-        select
-            event_id,
-            event,
-            event_version,
-            on_invalid,
-            on_unplanned_property,
-            entry
-        from broken {{ text_rows("broken", "chr(30)", "entry") }}
+        select event_id, event, event_version, on_invalid, on_unplanned_property, entry
+        from checked {{ text_rows("broken", "chr(30)", "entry") }}
     ),
 
     parsed as (
@@ -34,12 +28,10 @@ with
     -- Of an object with more properties than are planned, `property` holds those planned, `found` all: a
     -- row each.
     unfolded as (
-        select
-            parsed.*,
-            violation_type = 'keys' as is_unplanned,
-            key
-        from parsed
-        {{ text_rows("case when violation_type = 'keys' then found else '' end", "chr(29)", "key") }}
+        select parsed.*, violation_type = 'keys' as is_unplanned, key
+        from
+            parsed
+            {{ text_rows("case when violation_type = 'keys' then found else '' end", "chr(29)", "key") }}
     ),
 
     described as (

@@ -11,7 +11,7 @@ with
                 cast(null as {{ dbt.type_string() }}) as identifier_id,
                 cast(null as {{ dbt.type_string() }}) as profile_id,
                 cast(null as {{ dbt.type_timestamp() }}) as changed_at
-            where 1 = 0
+            limit 0
         {%- endif %}
     ),
 

@@ -30,13 +30,15 @@ with
         where x.component is null or y.component is null or x.component <> y.component
     ),
 
-    contested as (
+    refused_sides as (
         select node_a as node
         from refused
-        union
+        union all
         select node_b as node
         from refused
     ),
+
+    contested as (select distinct node from refused_sides),
 
     strongest as (
         select

@@ -134,7 +134,7 @@ def rules(node: Node, top: str) -> Iterator[str]:
             expected = f"{keyword} {schema[keyword]}"
             yield entry(f"{value} {operator} {number(schema[keyword])}", "Range", node.field, expected, "invalid", top, kind)
     measures = {
-        "Length": ("VARCHAR", f"char_length({text})"),
+        "Length": ("VARCHAR", f"length({text})"),
         "Items": ("ARRAY", "json_item_count"),
         "Properties": ("OBJECT", "json_key_count"),
     }
@@ -409,7 +409,7 @@ def rows(columns: list[str], values: list[list[str | None]]) -> str:
         )
         for row in values or [["0" if column == "step_number" else None for column in columns]]
     ]
-    return "\nunion all\n".join(f"select {row}" for row in cells) + ("" if values else " where 1 = 0")
+    return "\nunion all\n".join(f"select {row}" for row in cells) + ("" if values else " limit 0")
 
 
 def naming(plan: Plan) -> str:
