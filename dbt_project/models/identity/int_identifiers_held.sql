@@ -10,15 +10,17 @@ with
 
     broken as (select distinct component from {{ ref("int_rules_broken") }}),
 
-    shared as (
+    shared_sides as (
         select node_a as node
         from {{ ref("int_identifiers_linked") }}
         where is_shared_a
-        union
+        union all
         select node_b as node
         from {{ ref("int_identifiers_linked") }}
         where is_shared_b
-    )
+    ),
+
+    shared as (select distinct node from shared_sides)
 
 select
     observed.identifier_id,

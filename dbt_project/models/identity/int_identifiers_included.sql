@@ -8,13 +8,15 @@ with
         where action = 'include' and not is_shared_a and not is_shared_b
     ),
 
-    reviewed as (
+    reviewed_sides as (
         select node_a as node
         from {{ ref("int_overrides_applied") }}
-        union
+        union all
         select node_b as node
         from {{ ref("int_overrides_applied") }}
     ),
+
+    reviewed as (select distinct node from reviewed_sides),
 
     aliased as (
         select linked.node_a, linked.node_b

@@ -6,15 +6,17 @@ with
 
     observed as (select * from {{ ref("int_identifiers_observed") }}),
 
-    shared as (
+    shared_sides as (
         select node_a as node
         from {{ ref("int_identifiers_linked") }}
         where is_shared_a
-        union
+        union all
         select node_b as node
         from {{ ref("int_identifiers_linked") }}
         where is_shared_b
     ),
+
+    shared as (select distinct node from shared_sides),
 
     matched as (
         select
