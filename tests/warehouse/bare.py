@@ -15,6 +15,7 @@ import jinja2
 import yaml
 
 from orchestration.lib import config
+from orchestration.lib.warehouse import Embedded
 from tests.conftest import ROOT
 
 PROJECT = ROOT / "dbt_project"
@@ -222,11 +223,10 @@ def _returning(macro: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def raw_tables(connection: duckdb.DuckDBPyConnection, salt: str = "tessera") -> None:
-    """Create the schemas of the stages, the salt and the empty overrides, for calls that `load_files` then loads."""
-    for schema in ("raw", "reference", "staging", "events", "identity", "unify"):
+    """Create the schemas of the stages, the raw tables and the empty overrides, for calls that `load_files` then loads."""
+    Embedded(connection).ensure_tables(salt)
+    for schema in ("reference", "staging", "events", "identity", "unify"):
         connection.execute(f"create schema if not exists {schema}")
-    connection.execute("create or replace table raw.workspace (salt varchar)")
-    connection.execute("insert into raw.workspace values (?)", [salt])
     connection.execute(
         "create or replace table reference.identity_overrides (entity varchar, id1 varchar, id1_type varchar, action varchar,"
         " id2 varchar, id2_type varchar, reason varchar)"
