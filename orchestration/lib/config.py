@@ -100,8 +100,48 @@ class Syncs(_Strict):
         return _unique(self, self.syncs)
 
 
+TileRange = Annotated[list[Annotated[int, Field(ge=1, le=10)]], Field(min_length=2, max_length=2)]
+
+
+class Group(_Strict):
+    """Ranges of tiles, [lowest, highest]; null holds every tile."""
+
+    name: Name
+    recency: TileRange | None = None
+    frequency: TileRange | None = None
+    monetary: TileRange | None = None
+
+    @model_validator(mode="after")
+    def _ranges_run_upwards(self) -> Group:
+        for tiles in (self.recency, self.frequency, self.monetary):
+            if tiles and tiles[0] > tiles[1]:
+                raise ValueError("a range is [lowest tile, highest tile]")
+        return self
+
+
+class Grouping(_Strict):
+    name: Name
+    groups: list[Group] = Field(min_length=1)
+    otherwise: Name
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Grouping:
+        return _unique(self, self.groups)
+
+
+class Rfm(_Strict):
+    """`rfm.yml`: other names for the tiles, beside the eight cohorts."""
+
+    groupings: list[Grouping] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Rfm:
+        return _unique(self, self.groupings)
+
+
 FILES: dict[str, tuple[type[BaseModel], str | None]] = {
     "identity": (Identity, None),
+    "rfm": (Rfm, None),
     "audiences": (Audiences, "audiences"),
     "syncs": (Syncs, "syncs"),
 }
