@@ -127,7 +127,17 @@ def calls(orders: Iterable[Order]) -> Iterable[dict[str, Any]]:
 
 def scored(home: Path, as_of: str) -> dict[str, Score]:
     """Build the segments as of a date and return them by customer, recency as the fixture counts it."""
-    tessera(home, *DBT_BUILD, "--select", "+rfm_segments", "+profiles", *UNGUARDED, as_of=f"{as_of}T00:00:00Z")
+    tessera(
+        home,
+        *DBT_BUILD,
+        "--select",
+        "+rfm_segments",
+        "+rfm_migrations",
+        "+rfm_drift",
+        "+profiles",
+        *UNGUARDED,
+        as_of=f"{as_of}T00:00:00Z",
+    )
     rows = built(
         home,
         """select user_id, recency_days + 1, frequency, monetary, r_tile, f_tile, m_tile, loyalty_segment, value_segment, segment
