@@ -284,6 +284,13 @@ def test_five_tiles_are_the_fifths(shuffled_home: Path) -> None:
         shuffled_home, *DBT_BUILD, "--select", "int_boundaries_measured+", "--exclude", "audiences+", "--vars",
         "{rfm_tiles: 5, rfm_new_within_days: 100000}", as_of=f"{as_of}T00:00:00Z",
     )  # fmt: skip
-    rows = built(shuffled_home, "select r_tile, count(*) from segments.rfm_scores group by 1 order by 1")
-    assert [tile for tile, _ in rows] == [1, 2, 3, 4, 5]
-    assert all(abs(count / 2_357 - 0.2) < 0.03 for _, count in rows)  # 2,357 buyers on some 90 days: a day's buyers share a tile
+    tiles = built(shuffled_home, "select distinct r_tile from segments.rfm_scores order by 1")
+    assert tiles == [(1,), (2,), (3,), (4,), (5,)]
+    fifths = built(
+        shuffled_home,
+        """select k, any_value(expected_share), any_value(found_share), count(*) filter (where -recency_days < lower_value)
+        from segments.rfm_drift cross join segments.rfm_scores where dimension = 'recency' group by k order by k""",
+    )
+    assert [(k, expected) for k, expected, _, _ in fifths] == [(k, Decimal(k) / 5) for k in range(1, 5)]
+    # The smallest value that a fifth of the buyers do not exceed: with its equals at least a fifth, without them less.
+    assert all(below / 2_357 < expected <= found for _, expected, found, below in fifths)
