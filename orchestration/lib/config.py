@@ -228,9 +228,10 @@ class Trait(_Strict):
 
 
 class Traits(_Strict):
-    """`traits.yml`: the computed traits."""
+    """`traits.yml`: the computed traits, and the traits of any kind whose history is not kept."""
 
     traits: list[Trait] = Field(min_length=1)
+    no_history: list[Name] = []
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Traits:
@@ -240,7 +241,7 @@ class Traits(_Strict):
 FILES: dict[str, tuple[type[BaseModel], str | None]] = {
     "identity": (Identity, None),
     "rfm": (Rfm, None),
-    "traits": (Traits, "traits"),
+    "traits": (Traits, None),
     "audiences": (Audiences, "audiences"),
     "syncs": (Syncs, "syncs"),
 }

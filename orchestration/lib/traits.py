@@ -56,7 +56,7 @@ def create(name: str, value_type: str, package: Path, project: Path, seeds: Path
     )
     yml.write_text(
         f"models:\n  - name: {name}\n    description: >\n      What it says, in which unit. One row per profile with …\n    columns:\n"
-        "      - name: profile_id\n        description: The profile.\n        data_tests: [not_null, unique]\n"
+        "      - name: profile_id\n        description: The profile.\n"
         "      - name: value\n        description: The value and its unit.\n",
         encoding="utf-8",
     )

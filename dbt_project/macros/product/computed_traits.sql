@@ -16,7 +16,7 @@
 {# The properties that a source's traits read, each once: property → {alias, sql, is_number}. #}
 {% macro trait_properties(source) -%}
     {%- set found = {} -%}
-    {%- for trait in config_traits() if trait.source == source -%}
+    {%- for trait in config_traits().traits if trait.source == source -%}
         {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and property not in found -%}
             {%- do found.update({property: dict(trait_property(source, property), alias="property_" ~ (found | length + 1))}) -%}
         {%- endfor -%}

@@ -9,13 +9,13 @@
         ) }}
     {%- endif -%}
     {%- set length = lengths[var("rfm_boundary_period")] -%}
-    {%- set now = modules.datetime.datetime.fromisoformat(env_var("TESSERA_AS_OF")) -%}
-    {%- set months = (now.year * 12 + now.month - 1) // length * length -%}
+    {%- set reached = modules.datetime.datetime.fromisoformat(env_var("TESSERA_AS_OF")) -%}
+    {%- set months = (reached.year * 12 + reached.month - 1) // length * length -%}
     {%- set moments = [] -%}
     {%- for steps in range(4) -%}
         {%- set month = months - steps * length -%}
         {%- set at = modules.datetime.datetime(month // 12, month % 12 + 1, 1).isoformat() -%}
-        {%- if loop.first %}{% do moments.append({"number": 0, "at": now.isoformat(), "period_at": at}) %}{% endif -%}
+        {%- if loop.first %}{% do moments.append({"number": 0, "at": reached.isoformat(), "period_at": at}) %}{% endif -%}
         {%- do moments.append({"number": steps + 1, "at": at, "period_at": at}) -%}
     {%- endfor -%}
     {{ return(moments) }}

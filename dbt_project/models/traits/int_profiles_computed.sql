@@ -16,7 +16,7 @@ with
     sessions as (select * from {{ ref("sessions") }})
 
     {%- for source, columns in sources.items() %}
-        {%- set traits = config_traits() | selectattr("source", "equalto", source) | list %}
+        {%- set traits = config_traits().traits | selectattr("source", "equalto", source) | list %}
         {%- set properties = trait_properties(source) %}
         {%- set frequent = traits | selectattr("kind", "equalto", "most_frequent") | list %}
 
@@ -96,7 +96,7 @@ with
     {%- endfor %}
 
 select
-    {%- for trait in config_traits() %}
+    {%- for trait in config_traits().traits %}
         {%- set column = trait.source ~ ("_favoured." if trait.kind == "most_frequent" else "_totalled.") ~ trait.name %}
         {%- if trait.kind in counted %} cast(coalesce({{ column }}, 0) as bigint) as {{ trait.name }},
         {%- elif trait_type(trait) == "decimal" %}
@@ -109,7 +109,7 @@ select
     profiles.profile_id
 from profiles
 {%- for source in sources %}
-        {%- set kinds = config_traits() | selectattr("source", "equalto", source) | map(attribute="kind") | list %}
+        {%- set kinds = config_traits().traits | selectattr("source", "equalto", source) | map(attribute="kind") | list %}
     {%- if kinds %}
         left join {{ source }}_totalled on profiles.profile_id = {{ source }}_totalled.profile_id
     {%- endif %}

@@ -5,7 +5,7 @@ with
     profiles as (select profile_id from {{ ref("profiles") }}),
 
     valued as (
-        {%- for trait in config_traits() %}
+        {%- for trait in config_traits().traits %}
             {{ "union all" if not loop.first }}
             select
                 profile_id,
