@@ -150,6 +150,30 @@ class Rfm(_Strict):
         return _unique(self, self.groupings)
 
 
+class GoldenField(_Strict):
+    name: Name
+    keys: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_$ -]+(\.[A-Za-z0-9_$ -]+)*$")]] = Field(min_length=1)
+    event: Annotated[str, Field(min_length=1)] | None = None
+    rule: Literal["latest", "first", "most_frequent", "maximum", "source_priority"]
+    sources: list[str] = []
+
+    @model_validator(mode="after")
+    def _sources_have_an_order(self) -> GoldenField:
+        if (self.rule == "source_priority") != bool(self.sources):
+            raise ValueError("source_priority needs `sources`, and no other rule has them")
+        return self
+
+
+class Profiles(_Strict):
+    """`profiles.yml`: the golden record, each field with its rule of survivorship."""
+
+    fields: list[GoldenField] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Profiles:
+        return _unique(self, self.fields)
+
+
 OPERATORS = Literal[
     "equals", "not_equals", "less_than", "less_or_equal", "greater_than", "greater_or_equal", "contains", "not_contains",
     "starts_with", "ends_with", "exists", "not_exists", "before_date", "after_date", "equals_one_of", "contains_one_of",
@@ -240,6 +264,7 @@ class Traits(_Strict):
 
 FILES: dict[str, tuple[type[BaseModel], str | None]] = {
     "identity": (Identity, None),
+    "profiles": (Profiles, None),
     "rfm": (Rfm, None),
     "traits": (Traits, None),
     "audiences": (Audiences, "audiences"),

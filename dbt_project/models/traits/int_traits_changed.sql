@@ -31,7 +31,7 @@ with
         select
             profile_id,
             trait,
-            {{ last_by("coalesce(concat('=', value_type, ' ', value), '')", ["change_number"]) }}
+            {{ last_by("case when value is null then '' else concat('=', value_type, ' ', value) end", ["change_number"]) }}
             as marked_value,
             max(change_number) as change_number
         from logged
