@@ -17,8 +17,8 @@
         {%- endif -%}
 
         {%- set rows = run_query(
-            "select " ~ key ~ ", count(*) as row_count from " ~ relation ~ " group by " ~ key ~ " having count(*) > 1 or " ~ key ~ " is null order by "
-            ~ key ~ " limit 5"
+            "select " ~ key ~ ", count(*) as row_count from " ~ relation ~ " group by " ~ key ~ " having count(*) > 1 or " ~ key ~ " is null order by case when "
+            ~ key ~ " is null then 0 else 1 end, " ~ key ~ " limit 5"
         ).rows -%}
         {%- if rows -%}
             {%- set found = [] -%}
