@@ -13,18 +13,31 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The properties that a source's traits read, each once: property → {alias, sql, is_number}. #}
+{# The properties that a source's traits read, each once: property → {alias, sql, is_number, events}, the events those whose traits read it:
+   of others nothing is read out of the JSON, which costs more than all the rest. #}
 {% macro trait_properties(source) -%}
     {%- set found = {} -%}
     {%- for trait in config_traits().traits if trait.source == source -%}
         {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and property not in found -%}
-            {%- do found.update({property: dict(trait_property(source, property), alias="property_" ~ (found | length + 1))}) -%}
+            {%- do found.update({property: dict(trait_property(source, property), alias="property_" ~ (found | length + 1), events=[])}) -%}
+        {%- endfor -%}
+        {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and trait.event not in found[property].events -%}
+            {%- do found[property].events.append(trait.event) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
 
-{# A property's value as text, null where it is empty; and as a number, null where it is none. #}
+{# What reads a property: null where the text is empty, or the event is one whose traits do not ask for it. #}
+{% macro trait_read(source, property, events) -%}
+    {%- set value = property.sql if property.is_number else "nullif(" ~ property.sql ~ ", '')" -%}
+    {%- if source == "events" and property.events | length < events | length -%}
+        case when event in ({% for name in property.events %}{{ text_literal(name) }}{{ ", " if not loop.last }}{% endfor %}) then {{ value }} end
+    {%- else -%} {{ value }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A property's value as text; and as a number, null where it is none. #}
 {% macro trait_value_text(property) -%}
     {%- if property.is_number -%} cast({{ property.alias }} as {{ dbt.type_string() }}) {%- else -%} {{ property.alias }} {%- endif -%}
 {%- endmacro %}

@@ -22,13 +22,13 @@ with
 
         {%- if traits %}
             ,
-            {{ source }}_read as (
+            {{ source }}_read as {{ materialized() }} (
                 select
                     profile_id,
                     {{ columns.key }} as fact_id,
                     {{ "event," if source == "events" }}
                     {%- for property in properties.values() %}
-                        {{ property.sql if property.is_number else "nullif(" ~ property.sql ~ ", '')" }}
+                        {{ trait_read(source, property, traits | map(attribute="event") | unique | list) }}
                         as {{ property.alias }},
                     {%- endfor %}
                     {{ columns.at }} as happened_at
