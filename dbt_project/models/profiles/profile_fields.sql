@@ -1,7 +1,7 @@
 -- The value of each field that survives by its rule, with where it came from.
 {% set orders = {
     "latest": [],
-    "first": ["occurred_at", "event_id"],
+    "first": ["occurred_at nulls last", "event_id nulls last"],
     "most_frequent": ["value_count desc nulls last", "value"],
     "maximum": ["number desc nulls last", "value desc nulls last"],
 } %}
