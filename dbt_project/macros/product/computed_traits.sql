@@ -112,3 +112,20 @@
     {%- else -%} {{ return(types.get(trait.kind, "string")) }}
     {%- endif -%}
 {%- endmacro %}
+
+{# A trait has one name: refuse one that is both computed and SQL, and a name in no_history that no trait has. #}
+{% macro check_trait_names() -%}
+    {%- set computed = config_traits().traits | map(attribute="name") | list -%}
+    {%- for name in computed if name in var("sql_traits") -%}
+        {{ exceptions.raise_compiler_error(
+            "A computed trait and a SQL trait have the same name.\n  where: dbt_project/config/traits.yml and sql_traits/profiles/" ~ name ~ ".sql\n  found: "
+            ~ name ~ "\n  to do: rename one of them"
+        ) }}
+    {%- endfor -%}
+    {%- for name in config_traits().no_history or [] if name not in computed and name not in var("sql_traits") -%}
+        {{ exceptions.raise_compiler_error(
+            "no_history names a trait that does not exist.\n  where: dbt_project/config/traits.yml\n  found: " ~ name
+            ~ "\n  allowed: " ~ ((computed + var("sql_traits").keys() | list) | join(", ")) ~ "\n  to do: correct the name or remove it"
+        ) }}
+    {%- endfor -%}
+{%- endmacro %}

@@ -78,3 +78,22 @@ def test_a_trait_that_reads_a_private_model_is_refused(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "prying" in result.stdout + result.stderr
     assert "int_orders_reported" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("name: scroll_depth", "name: lifecycle_stage", "A computed trait and a SQL trait have the same name."),
+        ("no_history: [", "no_history: [days_of_old, ", "no_history names a trait that does not exist."),
+    ],
+)
+def test_names_of_traits_that_clash_or_do_not_exist_are_refused(tmp_path: Path, old: str, new: str, found: str) -> None:
+    tree = copy_tree(tmp_path / "tree")
+    config = tree / "dbt_project" / "config" / "traits.yml"
+    text = config.read_text(encoding="utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new), encoding="utf-8")
+    result = tessera_in(tree, tmp_path / "home", "dbt", "parse", check=False)
+    assert result.returncode != 0
+    assert found in result.stdout + result.stderr
+    assert "config/traits.yml" in result.stdout + result.stderr
