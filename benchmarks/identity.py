@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.lib import demo_shop, load
+from orchestration.lib.warehouse import Embedded
 from tests.warehouse.bare import EVENTS, HISTORY, IDENTITY, BareProject, prepare
 from tests.warehouse.identity.accuracy import Observed, compare
 
@@ -65,7 +66,7 @@ def make_shop(folder: Path, events: int) -> None:
     demo_shop.generate(folder / "landing", folder / "truth", events=events)
     with duckdb.connect(str(folder / "making.duckdb")) as connection:
         connection.execute("set memory_limit = '4GB'")
-        load.load_files(connection, [folder / "landing" / "shop_web", folder / "landing" / "shop_backend"], region="GB")
+        load.load_files(Embedded(connection), [folder / "landing" / "shop_web", folder / "landing" / "shop_backend"], region="GB")
         project = BareProject(connection)
         columns = ", ".join(column["name"] for column in project.settings["columns"])
         connection.execute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,6 +19,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -252,8 +256,162 @@ class Syncs(_Strict):
         return _unique(self, self.syncs)
 
 
+TileRange = Annotated[list[Annotated[int, Field(ge=1, le=10)]], Field(min_length=2, max_length=2)]
+
+
+class Group(_Strict):
+    """Ranges of tiles, [lowest, highest]; null holds every tile."""
+
+    name: Name
+    recency: TileRange | None = None
+    frequency: TileRange | None = None
+    monetary: TileRange | None = None
+
+    @model_validator(mode="after")
+    def _ranges_run_upwards(self) -> Group:
+        for tiles in (self.recency, self.frequency, self.monetary):
+            if tiles and tiles[0] > tiles[1]:
+                raise ValueError("a range is [lowest tile, highest tile]")
+        return self
+
+
+class Grouping(_Strict):
+    name: Name
+    groups: list[Group] = Field(min_length=1)
+    otherwise: Name
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Grouping:
+        return _unique(self, self.groups)
+
+
+class Rfm(_Strict):
+    """`rfm.yml`: other names for the tiles, beside the eight cohorts."""
+
+    groupings: list[Grouping] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Rfm:
+        return _unique(self, self.groupings)
+
+
+class GoldenField(_Strict):
+    name: Name
+    keys: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_$ -]+(\.[A-Za-z0-9_$ -]+)*$")]] = Field(min_length=1)
+    event: Annotated[str, Field(min_length=1)] | None = None
+    rule: Literal["latest", "first", "most_frequent", "maximum", "source_priority"]
+    sources: list[str] = []
+
+    @model_validator(mode="after")
+    def _sources_have_an_order(self) -> GoldenField:
+        if (self.rule == "source_priority") != bool(self.sources):
+            raise ValueError("source_priority needs `sources`, and no other rule has them")
+        return self
+
+
+class Profiles(_Strict):
+    """`profiles.yml`: the golden record, each field with its rule of survivorship."""
+
+    fields: list[GoldenField] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Profiles:
+        return _unique(self, self.fields)
+
+
+OPERATORS = Literal[
+    "equals", "not_equals", "less_than", "less_or_equal", "greater_than", "greater_or_equal", "contains", "not_contains",
+    "starts_with", "ends_with", "exists", "not_exists", "before_date", "after_date", "equals_one_of", "contains_one_of",
+]  # fmt: skip
+COLUMNS = {
+    "events": (),
+    "orders": ("net_revenue", "revenue", "refunded", "currency"),
+    "sessions": ("channel", "source", "medium", "campaign", "event_count", "page_view_count", "has_conversion"),
+}
+
+
+def _property(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_$ -]+(\.[A-Za-z0-9_$ -]+)*", value):
+        raise ValueError("a property is a key, or keys joined by dots, of letters, digits, blanks, _, $ and -")
+    if value.startswith("at.") and value not in ("at.hour", "at.weekday"):
+        raise ValueError("of its time, at.hour and at.weekday can be had")
+    return value
+
+
+Property = Annotated[str, AfterValidator(_property)]
+
+
+class Condition(_Strict):
+    property: Property
+    operator: OPERATORS
+    value: StrictStr | StrictInt | StrictFloat | date | list[StrictStr | StrictInt] | None = None
+
+    @model_validator(mode="after")
+    def _the_operator_has_its_value(self) -> Condition:
+        wanted: dict[str, tuple[str, Any]] = {
+            **dict.fromkeys(("exists", "not_exists"), ("no value", type(None))),
+            **dict.fromkeys(("equals", "not_equals"), ("a text or a number", (str, int, float))),
+            **dict.fromkeys(("less_than", "less_or_equal", "greater_than", "greater_or_equal"), ("a number", (int, float))),
+            **dict.fromkeys(("contains", "not_contains", "starts_with", "ends_with"), ("a text", str)),
+            **dict.fromkeys(("before_date", "after_date"), ("a date, such as 2026-01-31", date)),
+            **dict.fromkeys(("equals_one_of", "contains_one_of"), ("a list", list)),
+        }
+        kind, types = wanted[self.operator]
+        if not isinstance(self.value, types) or self.value in ("", []):
+            raise ValueError(f"{self.operator} takes {kind}")
+        if self.operator == "contains_one_of" and not all(isinstance(item, str) and item for item in self.value):  # type: ignore[union-attr]
+            raise ValueError("contains_one_of takes a list of texts")
+        return self
+
+
+class Trait(_Strict):
+    name: Name
+    description: str = Field(min_length=1)
+    source: Literal["events", "orders", "sessions"]
+    event: Annotated[str, Field(min_length=1)] | None = None
+    kind: Literal[
+        "count", "sum", "average", "minimum", "maximum", "most_frequent", "first", "last", "unique_list", "unique_count"
+    ]
+    property: Property | None = None
+    where: list[Condition] = []
+    within_days: int | None = Field(default=None, ge=1, le=36_500)
+    minimum_count: int = Field(default=2, ge=1)
+    winner_count: int = Field(default=1, ge=1)
+    when_none: int | None = None
+
+    @model_validator(mode="after")
+    def _its_parts_fit(self) -> Trait:
+        if (self.source == "events") != (self.event is not None):
+            raise ValueError("the source events needs `event`, and no other source has one")
+        if (self.kind == "count") != (self.property is None):
+            raise ValueError("count has no property, and every other kind needs one")
+        for name in (self.property, *(condition.property for condition in self.where)):
+            columns = COLUMNS[self.source]
+            if name and columns and name not in columns and not name.startswith("at."):
+                raise ValueError(f"{name} is no column of {self.source}; there are {', '.join(columns)}, at.hour, at.weekday")
+        if self.kind != "most_frequent" and self.model_fields_set & {"minimum_count", "winner_count"}:
+            raise ValueError("minimum_count and winner_count belong to most_frequent")
+        if self.when_none is not None and self.kind not in ("sum", "average", "minimum", "maximum"):
+            raise ValueError("when_none belongs to sum, average, minimum and maximum")
+        return self
+
+
+class Traits(_Strict):
+    """`traits.yml`: the computed traits, and the traits of any kind whose history is not kept."""
+
+    traits: list[Trait] = Field(min_length=1)
+    no_history: list[Name] = []
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Traits:
+        return _unique(self, self.traits)
+
+
 FILES: dict[str, tuple[type[BaseModel], str | None]] = {
     "identity": (Identity, None),
+    "profiles": (Profiles, None),
+    "rfm": (Rfm, None),
+    "traits": (Traits, None),
     "audiences": (Audiences, "audiences"),
     "syncs": (Syncs, "syncs"),
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+from orchestration.lib import config
 from orchestration.lib.errors import UsageError
 
 TYPES = ("string", "bigint", "decimal", "double", "boolean", "date", "timestamp")
@@ -23,12 +25,9 @@ def create(name: str, value_type: str, package: Path, project: Path, seeds: Path
         raise UsageError(
             "A trait has no such type.", found=repr(value_type), allowed=", ".join(TYPES), fix="choose one with --type"
         )
-    # A computed trait has no file of its own: its name stands in the model that unites the traits.
-    computed = re.search(
-        r"computed_traits = \{(.*?)\}", (project / "models/traits/profile_traits.sql").read_text(encoding="utf-8")
-    )
+    computed: Any = config.read(project / "config" / "traits.yml")
     taken = {file.stem for root in (project / "models", package) for file in root.rglob("*.sql")}
-    taken |= {file.stem for file in seeds.rglob("*.csv")} | set(re.findall(r'"(\w+)":', computed.group(1) if computed else ""))
+    taken |= {file.stem for file in seeds.rglob("*.csv")} | {trait.name for trait in computed.traits}
     if name in taken:
         raise UsageError(
             "A trait, model or seed of this name exists.",
@@ -57,7 +56,7 @@ def create(name: str, value_type: str, package: Path, project: Path, seeds: Path
     )
     yml.write_text(
         f"models:\n  - name: {name}\n    description: >\n      What it says, in which unit. One row per profile with …\n    columns:\n"
-        "      - name: profile_id\n        description: The profile.\n        data_tests: [not_null, unique]\n"
+        "      - name: profile_id\n        description: The profile.\n"
         "      - name: value\n        description: The value and its unit.\n",
         encoding="utf-8",
     )

@@ -134,7 +134,7 @@ BREACHES: list[tuple[Callable[[Project], list[str]], Callable[[Project], object]
     ),
     (
         rules.models_do_not_name_an_engine,
-        lambda project: _edit(project, "dbt_project/models/events/event_violations.sql", "union all", "union"),
+        lambda project: _edit(project, "dbt_project/models/identity/identity_links.sql", "union all", "union"),
     ),
     (
         rules.traits_are_listed,

@@ -63,6 +63,11 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
     assert compiled["identity"]["blocked"] == written["identity"]["blocked"]
     assert compiled["audiences"] == written["audiences"]["audiences"]
     assert compiled["syncs"] == written["syncs"]["syncs"]
+    assert [trait["name"] for trait in compiled["traits"]["traits"]] == [trait["name"] for trait in written["traits"]["traits"]]
+    assert [field["name"] for field in compiled["profiles"]["fields"]] == [
+        field["name"] for field in written["profiles"]["fields"]
+    ]
+    assert [group["name"] for group in compiled["rfm"]["groupings"]] == [group["name"] for group in written["rfm"]["groupings"]]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +96,19 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("syncs", "destination: files", "destination: pigeons", "pigeons"),
         ("syncs", "columns: [email, phone, country]", "columns: []", "columns: []"),
         ("syncs", "columns: [email, phone, country]", "columns: [email, 'a\" b']", 'a" b'),
+        ("rfm", "recency: [4, 5], frequency: [4, 5], monetary: [4, 5]", "recency: [5, 4]", "recency: [5, 4]"),
+        ("rfm", "recency: [4, 5]", "recency: [0, 5]", "recency: [0, 5]"),
+        ("rfm", "recency: [4, 5]", "recency: [4]", "recency: [4]"),
+        ("rfm", "name: loyal,", "name: champions,", "name: lifecycle"),
+        ("profiles", "rule: first", "rule: newest", "rule: newest"),
+        ("profiles", "rule: first", "rule: source_priority", "rule: source_priority"),
+        ("profiles", "keys: [country]", "keys: []", "keys: []"),
+        ("profiles", "keys: [country]", 'keys: ["it\'s"]', "it's"),
+        ("traits", "kind: average", "kind: median", "kind: median"),
+        ("traits", "operator: greater_than, value: 0", "operator: larger, value: 0", "larger"),
+        ("traits", "within_days: 30", "within_days: 0", "within_days: 0"),
+        ("traits", "property: brand", 'property: "bra\'nd"', "bra'nd"),
+        ("traits", "property: at.hour", "property: at.minute", "at.minute"),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_line(project: Path, name: str, old: str, new: str, marker: str) -> None:
@@ -101,6 +119,38 @@ def test_a_wrong_value_is_refused_at_its_line(project: Path, name: str, old: str
     assert caught.value.where.startswith(f"{file}:{_line_of(file, marker)} ")
     assert caught.value.allowed
     assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "trait", "allowed"),
+    [
+        ("operator: greater_than, value: 0", "operator: greater_than, value: much", "order_count", "takes a number"),
+        ("operator: greater_than, value: 0", "operator: exists, value: 0", "order_count", "takes no value"),
+        ("operator: greater_than, value: 0", "operator: before_date, value: yesterday", "order_count", "takes a date"),
+        ("operator: greater_than, value: 0", "operator: equals_one_of, value: 0", "order_count", "takes a list"),
+        ("operator: greater_than, value: 0", "operator: contains_one_of, value: [1]", "order_count", "a list of texts"),
+        (
+            "property: net_revenue\n      when_none",
+            "property: profit\n      when_none",
+            "lifetime_revenue",
+            "no column of orders",
+        ),
+        ("      event: Page Scrolled\n", "", "scroll_depth", "needs `event`"),
+        ("kind: average\n", "kind: count\n", "scroll_depth", "count has no property"),
+        ("kind: unique_list\n", "kind: unique_list\n      minimum_count: 3\n", "viewed_categories", "belong to most_frequent"),
+        ("kind: unique_list\n", "kind: unique_list\n      when_none: 3\n", "viewed_categories", "belongs to sum"),
+    ],
+)
+def test_parts_of_a_trait_that_do_not_fit_are_refused_with_what_would(
+    project: Path, old: str, new: str, trait: str, allowed: str
+) -> None:
+    file = _edit(project, "traits", old, new)
+    with pytest.raises(UsageError) as caught:
+        config.read(file)
+    assert allowed in caught.value.allowed
+    line = int(caught.value.where.rpartition(" (")[0].rpartition(":")[2])
+    first = _line_of(file, f"name: {trait}")
+    assert first <= line <= first + 8
 
 
 def test_a_missing_key_is_refused_at_the_item_that_lacks_it(project: Path) -> None:

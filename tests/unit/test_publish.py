@@ -257,7 +257,7 @@ def test_readers_in_a_loop_see_whole_snapshots_only(warehouse: duckdb.DuckDBPyCo
 
 def test_public_tables_are_the_public_models_of_the_product_by_stage(tmp_path: Path) -> None:
     def node(name: str, **changes: object) -> dict[str, object]:
-        model = {"resource_type": "model", "access": "public", "package_name": "tessera", "name": name}
+        model = {"resource_type": "model", "access": "public", "package_name": "tessera", "name": name, "alias": name}
         return model | {"fqn": ["tessera", "profiles", name]} | changes
 
     nodes = {

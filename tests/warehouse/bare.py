@@ -5,6 +5,7 @@ It renders the very files of the project: macros, materializations and models. W
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
@@ -15,10 +16,18 @@ import jinja2
 import yaml
 
 from orchestration.lib import config
+from orchestration.lib.warehouse import Embedded
 from tests.conftest import ROOT
 
 PROJECT = ROOT / "dbt_project"
-STAGING = ("stg_segment__events", "int_events_validated", "int_events_accepted", "events")  # over loaded lines
+STAGING = (  # over loaded lines, without a tracking plan
+    "stg_segment__events",
+    "int_events_validated",
+    "event_violations",
+    "int_events_trimmed",
+    "int_events_accepted",
+    "events",
+)
 IDENTITY = (  # the models that make profile_identifiers and identity_links, in order
     "int_overrides_read",
     "int_identifiers_collected",
@@ -91,11 +100,16 @@ class BareProject:
             for folder in ("engine", "product")
             for file in sorted((PROJECT / "macros" / folder).glob("*.sql"))
         ]
-        names = {name for text in texts for name in re.findall(r"{%-? macro (\w+)\(", text)} | {"config_identity"}
+        names = {name for text in texts for name in re.findall(r"{%-? macro (\w+)\(", text)} | {
+            "config_identity",
+            "plan_event",
+            "plan_properties",
+        }
         self._environment.globals |= {name: self._caller(name) for name in names}
         for text in texts:
             self._read_macros(text)
         self._macros |= {"replace_table": self._replace_table, "config_identity": lambda: self.settings}
+        self._macros |= {"plan_event": lambda: "event", "plan_properties": lambda: "properties"}
 
     def run(self, models: Iterable[str]) -> None:
         """Build the models in the order given."""
@@ -146,6 +160,8 @@ class BareProject:
             "run_query": self._run_query,
             "return": _return,
             "var": lambda name: self._vars[name],
+            "tojson": json.dumps,
+            "modules": SimpleNamespace(re=re),
             "env_var": lambda name, default="": {"TESSERA_AS_OF": AS_OF}.get(name, default),
             "dbt": SimpleNamespace(type_string=lambda: "varchar", type_timestamp=lambda: "timestamp"),
             "exceptions": SimpleNamespace(raise_compiler_error=_raise),
@@ -222,11 +238,12 @@ def _returning(macro: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def raw_tables(connection: duckdb.DuckDBPyConnection, salt: str = "tessera") -> None:
-    """Create the schemas of the stages, the salt and the empty overrides, for calls that `load_files` then loads."""
-    for schema in ("raw", "reference", "staging", "events", "identity", "unify"):
+    """Create the schemas of the stages, the raw tables and the empty overrides, for calls that `load_files` then loads."""
+    Embedded(connection).ensure_tables(salt)
+    for schema in ("reference", "staging", "events", "identity", "unify"):
         connection.execute(f"create schema if not exists {schema}")
-    connection.execute("create or replace table raw.workspace (salt varchar)")
-    connection.execute("insert into raw.workspace values (?)", [salt])
+    columns = "event_id, violation_type, field, detail, property, outcome".replace(",", " varchar,")
+    connection.execute(f"create or replace table events.int_events_planned ({columns} varchar)")
     connection.execute(
         "create or replace table reference.identity_overrides (entity varchar, id1 varchar, id1_type varchar, action varchar,"
         " id2 varchar, id2_type varchar, reason varchar)"

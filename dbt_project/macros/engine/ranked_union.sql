@@ -1,5 +1,5 @@
-{# Groups of nodes that the best evidence forms without breaking a rule. The model's SQL gives evidence (node_a, node_b, rank: bigint, each
-   rank once, 1 is the best); `meta.rules` names the model that says what nodes bring into a group (node, kind, allowed): a group may
+{# Groups of nodes that the best evidence forms without breaking a rule. The model's SQL gives evidence (node_a, node_b, rank: bigint, 1 is the
+   best and each rank occurs once among nodes that evidence connects); `meta.rules` names the model that says what nodes bring into a group (node, kind, allowed): a group may
    hold at most `allowed` nodes that bring a kind. The table has one row a node with evidence: node, component.
 
    It is what Kruskal's loop gives: take evidence in rank order, unite both sides unless that breaks a rule. In passes: pairs of groups

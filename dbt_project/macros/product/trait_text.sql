@@ -2,7 +2,7 @@
 {% macro trait_text(column, type) -%}
     {%- set types = {
         "string": dbt.type_string(), "bigint": "bigint", "decimal": type_decimal(), "double": type_double(),
-        "boolean": "boolean", "date": "date", "timestamp": dbt.type_timestamp(),
+        "boolean": "boolean", "date": "date", "timestamp": dbt.type_timestamp(), "list": dbt.type_string(),
     } -%}
     {%- if type not in types -%}
         {{ exceptions.raise_compiler_error(

@@ -38,7 +38,7 @@ with
         select
             *,
             row_number() over (
-                partition by identifier_id, event_id order by evidence_number desc
+                partition by identifier_id, event_id order by evidence_number desc nulls last
             ) as from_last
         from steps
     )

@@ -30,7 +30,7 @@ with
         where x.component is null or y.component is null or x.component <> y.component
     ),
 
-    refused_sides as (
+    contested_sides as (
         select node_a as node
         from refused
         union all
@@ -38,7 +38,7 @@ with
         from refused
     ),
 
-    contested as (select distinct node from refused_sides),
+    contested as (select distinct node from contested_sides),
 
     strongest as (
         select
@@ -115,7 +115,7 @@ with
                 partition by node order by occurred_at
             ) as previous_at,
             min(case when is_login = 1 then occurred_at end) over (
-                partition by node order by occurred_at desc
+                partition by node order by occurred_at desc nulls last
             ) as next_at
         from disputed_events
     ),

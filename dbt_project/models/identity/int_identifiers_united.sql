@@ -5,7 +5,7 @@ with
     broken as (select distinct component from {{ ref("int_rules_broken") }}),
 
     grouped as (
-        select grouped.node
+        select grouped.node, grouped.component
         from {{ ref("int_identifiers_grouped") }} as grouped
         inner join broken on grouped.component = broken.component
     ),
@@ -15,7 +15,7 @@ with
     observed as (select * from {{ ref("int_identifiers_observed") }}),
 
     evidence as (
-        select linked.*
+        select linked.*, grouped.component
         from {{ ref("int_identifiers_linked") }} as linked
         inner join grouped on linked.node_a = grouped.node
         where not linked.is_shared_a and not linked.is_shared_b
@@ -25,6 +25,7 @@ select
     coalesce(included_a.component, evidence.node_a) as node_a,
     coalesce(included_b.component, evidence.node_b) as node_b,
     row_number() over (
+        partition by evidence.component
         order by
             evidence.priority_b,
             evidence.priority_a,

@@ -7,11 +7,7 @@ with
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    kept_apart as (
-        select node_a, node_b, row_number() over (order by node_a, node_b) as pair_number
-        from {{ ref("int_overrides_applied") }}
-        where action = 'apart'
-    ),
+    kept_apart as (select node_a, node_b from {{ ref("int_overrides_applied") }} where action = 'apart'),
 
     limited as (
         select
@@ -41,7 +37,12 @@ with
             x.component,
             kept_apart.node_a,
             kept_apart.node_b,
-            concat('apart ', cast(kept_apart.pair_number as {{ dbt.type_string() }})) as kind
+            concat(
+                'apart ',
+                cast(kept_apart.node_a as {{ dbt.type_string() }}),
+                ' ',
+                cast(kept_apart.node_b as {{ dbt.type_string() }})
+            ) as kind
         from kept_apart
         inner join grouped as x on kept_apart.node_a = x.node
         inner join grouped as y on kept_apart.node_b = y.node and x.component = y.component

@@ -14,17 +14,27 @@ with
         group by profile_id
     ),
 
-    numbered as (
-        select sized.*, row_number() over (order by identifier_count desc, profile_id) as place from sized
+    largest as (select * from sized order by identifier_count desc nulls last, profile_id limit 100),
+
+    placed as (
+        select largest.profile_id, count(*) as place
+        from largest
+        inner join
+            largest as larger
+            on larger.identifier_count > largest.identifier_count
+            or (
+                larger.identifier_count = largest.identifier_count and larger.profile_id <= largest.profile_id
+            )
+        group by largest.profile_id
     )
 
 select
-    profile_id,
-    cast(place as bigint) as place,
-    identifier_count,
-    cast(known_count as bigint) as known_count,
-    cast(event_count as bigint) as event_count,
-    first_seen_at,
-    last_seen_at
-from numbered
-where place <= 100
+    largest.profile_id,
+    placed.place,
+    largest.identifier_count,
+    cast(largest.known_count as bigint) as known_count,
+    cast(largest.event_count as bigint) as event_count,
+    largest.first_seen_at,
+    largest.last_seen_at
+from largest
+inner join placed on largest.profile_id = placed.profile_id

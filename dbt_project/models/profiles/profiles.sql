@@ -1,5 +1,4 @@
--- A person's user id, e-mail and phone are those seen last; the other columns are the last values given
--- in an identify call.
+-- A person's user id, e-mail and phone are those seen last; the other columns are the golden record's.
 with
     identifiers as (select * from {{ ref("profile_identifiers") }} where profile_id is not null),
 
@@ -19,12 +18,10 @@ with
     described as (
         select
             profile_id,
-            {% for trait in ["first_name", "last_name", "country"] -%}
-                {{ last_by("nullif(trim(" ~ json_text("traits", [trait]) ~ "), '')", ["occurred_at", "event_id"]) }}
-                as {{ trait }}{{ "," if not loop.last }}
+            {% for field in ["first_name", "last_name", "country"] -%}
+                max(case when field = '{{ field }}' then value end) as {{ field }}{{ "," if not loop.last }}
             {% endfor %}
-        from {{ ref("profile_events") }}
-        where type = 'identify' and profile_id is not null
+        from {{ ref("profile_fields") }}
         group by profile_id
     ),
 

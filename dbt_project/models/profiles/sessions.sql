@@ -46,6 +46,7 @@ with
             {{ first_by("event_id", ["occurred_at", "event_id"]) }} as session_id,
             {{ first_by("case when url is not null then event_id end", ["occurred_at", "event_id"]) }}
             as landing_event_id,
+            {{ last_by("url", ["occurred_at", "event_id"]) }} as exit_url,
             count(*) as event_count,
             sum(case when event in ('Page Viewed', 'Screen Viewed') then 1 else 0 end) as page_view_count,
             max(case when event = 'Order Completed' then 1 else 0 end) = 1 as has_conversion,
@@ -93,6 +94,7 @@ select
     medium,
     campaign,
     landing_url,
+    exit_url,
     cast(event_count as bigint) as event_count,
     cast(page_view_count as bigint) as page_view_count,
     has_conversion,

@@ -1,31 +1,37 @@
--- Boundaries are values of the population, stored, so that equal customers always share a tile. Recency
--- is measured by the time of the last order (in seconds since 1970, UTC): later is better, as for the
--- other two.
+{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns") }}
+-- The boundaries that are in force for a period, frozen once and never rewritten: those of the buyers
+-- known when the period began. Of too few buyers nothing is frozen.
+{% set buyers_needed = 100 %}
 with
-    buyers as (select * from {{ ref("int_buyers_measured") }}),
-
     measured as (
-        select
-            'recency' as dimension,
-            cast(
-                {{ seconds_between("cast('1970-01-01' as timestamp)", "last_ordered_at") }}
-                as {{ type_decimal() }}
-            ) as value
-        from buyers
-        union all
-        select 'frequency' as dimension, cast(frequency as {{ type_decimal() }}) as value
-        from buyers
-        union all
-        select 'monetary' as dimension, monetary as value
-        from buyers
+        select *
+        from {{ ref("int_boundaries_measured") }}
+        where moment > 0 and buyer_count >= {{ buyers_needed }}
+    ),
+
+    logged as (
+        {% if is_incremental() -%}select distinct dimension, tile_count, period_at from {{ this }}
+        {%- else -%}
+            select
+                cast(null as {{ dbt.type_string() }}) as dimension,
+                cast(null as bigint) as tile_count,
+                cast(null as {{ dbt.type_timestamp() }}) as period_at
+            limit 0
+        {%- endif %}
     )
 
-{% for k in range(1, var("rfm_tiles")) -%}
-    select
-        dimension,
-        cast({{ k }} as bigint) as k,
-        {{ quantile("value", k / var("rfm_tiles")) }} as lower_value,
-        {{ as_of() }} as as_of
-    from measured
-    group by dimension {{ "union all" if not loop.last }}
-{% endfor %}
+select
+    measured.dimension,
+    cast({{ var("rfm_tiles") }} as bigint) as tile_count,
+    measured.k,
+    cast(measured.buyer_count as bigint) as buyer_count,
+    cast(measured.lower_value as {{ type_decimal() }}) as lower_value,
+    measured.measured_at as period_at,
+    {{ as_of() }} as as_of
+from measured
+left join
+    logged
+    on measured.dimension = logged.dimension
+    and measured.measured_at = logged.period_at
+    and logged.tile_count = {{ var("rfm_tiles") }}
+where logged.dimension is null

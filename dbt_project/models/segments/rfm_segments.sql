@@ -1,45 +1,47 @@
--- Loyalty crosses recency with frequency; value is the monetary half. Tiles are relative, so a recent
--- buyer of a shop that has gone quiet is `new` only within an absolute number of days.
+-- Everybody has a segment: buyers their cohort, with what it was when the boundaries were frozen and the
+-- tiles that changed since; who never bought is a prospect and has no tile.
 with
-    scores as (select * from {{ ref("rfm_scores") }}),
+    profiles as (select profile_id from {{ ref("profiles") }}),
 
-    halves as (
-        select
-            profile_id,
-            2 * r_tile > {{ var("rfm_tiles") }} as is_recent,
-            2 * f_tile > {{ var("rfm_tiles") }} as is_frequent,
-            2 * m_tile > {{ var("rfm_tiles") }} as is_valuable,
-            recency_days <= {{ var("rfm_new_within_days") }} as is_within_guard
-        from scores
-    ),
+    scored as (select * from {{ ref("int_buyers_scored") }}),
 
-    named as (
-        select
-            profile_id,
-            case
-                when is_recent and is_frequent
-                then 'still_loyal'
-                when is_frequent
-                then 'once_loyal'
-                when is_recent and is_within_guard
-                then 'new'
-                else 'old'
-            end as loyalty_segment,
-            case when is_valuable then 'high' else 'low' end as value_segment
-        from halves
+    buyers as (select * from scored where moment = 0),
+
+    former as (
+        select * from scored where moment = {{ 2 if rfm_moments()[0].at == rfm_moments()[1].at else 1 }}
     )
 
 select
-    named.profile_id,
-    named.loyalty_segment || '_' || named.value_segment as segment,
-    named.loyalty_segment,
-    named.value_segment,
-    scores.recency_days,
-    scores.frequency,
-    scores.monetary,
-    scores.r_tile,
-    scores.f_tile,
-    scores.m_tile,
-    scores.as_of
-from named
-inner join scores on named.profile_id = scores.profile_id
+    profiles.profile_id,
+    coalesce(buyers.segment, 'prospect') as segment,
+    buyers.loyalty_segment,
+    buyers.value_segment,
+    former.segment as former_segment,
+    case
+        when buyers.profile_id is null or former.profile_id is null
+        then null
+        else
+            coalesce(
+                nullif(
+                    trim(
+                        concat(
+                            case when buyers.r_tile <> former.r_tile then 'recency ' else '' end,
+                            case when buyers.f_tile <> former.f_tile then 'frequency ' else '' end,
+                            case when buyers.m_tile <> former.m_tile then 'monetary' else '' end
+                        )
+                    ),
+                    ''
+                ),
+                'none'
+            )
+    end as changed_tiles,
+    buyers.recency_days,
+    buyers.frequency,
+    buyers.monetary,
+    buyers.r_tile,
+    buyers.f_tile,
+    buyers.m_tile,
+    {{ as_of() }} as as_of
+from profiles
+left join buyers on profiles.profile_id = buyers.profile_id
+left join former on profiles.profile_id = former.profile_id

@@ -1,46 +1,119 @@
--- The computed traits in one pass a source. Counts are 0 and money is 0 for a profile without orders; a
--- favourite is null.
+-- The computed traits (config/traits.yml), one column each: every source is read once, narrowed to the
+-- properties that some trait needs, and counted by profile.
+{% set sources = {
+    "events": {"key": "event_id", "at": "occurred_at"},
+    "orders": {"key": "order_id", "at": "ordered_at"},
+    "sessions": {"key": "session_id", "at": "started_at"},
+} %}
+{% set counted = ["count", "unique_count"] %}
 with
     profiles as (select profile_id from {{ ref("profiles") }}),
 
-    order_totals as (
-        select
-            profile_id,
-            sum(case when revenue - refunded > 0 then 1 else 0 end) as order_count,
-            sum(revenue - refunded) as lifetime_revenue
-        from {{ ref("orders") }}
-        where profile_id is not null
-        group by profile_id
-    ),
+    events as (select * from {{ ref("profile_events") }}),
 
-    category_counts as (
-        select
-            profile_id,
-            nullif({{ json_text("properties", ["category"]) }}, '') as category,
-            count(*) as view_count
-        from {{ ref("profile_events") }}
-        where profile_id is not null and event = 'Product Viewed'
-        group by 1, 2
-    ),
+    orders as (select * from {{ ref("orders") }}),
 
-    -- The most frequent category; a tie goes to the first in alphabetical order.
-    category_ranks as (
-        select
-            profile_id,
-            category,
-            row_number() over (
-                partition by profile_id order by view_count desc nulls last, category
-            ) as category_rank
-        from category_counts
-        where category is not null
-    )
+    sessions as (select * from {{ ref("sessions") }})
+
+    {%- for source, columns in sources.items() %}
+        {%- set traits = config_traits().traits | selectattr("source", "equalto", source) | list %}
+        {%- set properties = trait_properties(source) %}
+        {%- set frequent = traits | selectattr("kind", "equalto", "most_frequent") | list %}
+
+        {%- if traits %}
+            ,
+            {{ source }}_read as {{ materialized() }} (
+                select
+                    profile_id,
+                    {{ columns.key }} as fact_id,
+                    {{ "event," if source == "events" }}
+                    {%- for property in properties.values() %}
+                        {{ trait_read(source, property, traits | map(attribute="event") | unique | list) }}
+                        as {{ property.alias }},
+                    {%- endfor %}
+                    {{ columns.at }} as happened_at
+                from {{ source }}
+                where
+                    profile_id is not null
+                    {%- if source == "events" %}
+                        and event in (
+                            {%- for name in traits | map(attribute="event") | unique %}
+                                {{ text_literal(name) }}{{ "," if not loop.last }}
+                            {%- endfor %}
+                        )
+                    {%- endif %}
+            ),
+
+            {{ source }}_totalled as (
+                select
+                    {%- for trait in traits if trait.kind != "most_frequent" %}
+                        {{ trait_aggregate(trait, properties) }} as {{ trait.name }},
+                    {%- endfor %}
+                    profile_id
+                from {{ source }}_read
+                group by profile_id
+            )
+        {%- endif %}
+
+        {%- if frequent %}
+            ,
+            {{ source }}_values as (
+                {%- for trait in frequent %}
+                    select
+                        profile_id,
+                        '{{ trait.name }}' as trait,
+                        {{ trait_value_text(properties[trait.property]) }} as value,
+                        count(*) as value_count
+                    from {{ source }}_read
+                    where
+                        {{ properties[trait.property].alias }} is not null
+                        and {{ trait_applies(trait, properties) }}
+                    group by
+                        profile_id,
+                        {{ trait_value_text(properties[trait.property]) }}
+                        {{ "union all" if not loop.last }}
+                {%- endfor %}
+            ),
+
+            {{ source }}_favoured as (
+                select
+                    {%- for trait in frequent %}
+                        case
+                            when
+                                sum(case when trait = '{{ trait.name }}' then value_count else 0 end)
+                                >= {{ trait.minimum_count }}
+                                and max(case when trait = '{{ trait.name }}' then value_count else 0 end)
+                                >= {{ trait.winner_count }}
+                            then
+                                {{ first_by("case when trait = '" ~ trait.name ~ "' then value end", ["- value_count", "value"]) }}
+                        end as {{ trait.name }},
+                    {%- endfor %}
+                    profile_id
+                from {{ source }}_values
+                group by profile_id
+            )
+        {%- endif %}
+    {%- endfor %}
 
 select
-    profiles.profile_id,
-    category_ranks.category as favourite_category,
-    cast(coalesce(order_totals.order_count, 0) as bigint) as order_count,
-    cast(coalesce(order_totals.lifetime_revenue, 0) as {{ type_decimal() }}) as lifetime_revenue
+    {%- for trait in config_traits().traits %}
+        {%- set column = trait.source ~ ("_favoured." if trait.kind == "most_frequent" else "_totalled.") ~ trait.name %}
+        {%- if trait.kind in counted %} cast(coalesce({{ column }}, 0) as bigint) as {{ trait.name }},
+        {%- elif trait_type(trait) == "decimal" %}
+            {%- set value = column if trait.when_none is none else "coalesce(" ~ column ~ ", " ~ trait.when_none ~ ")" %}
+            cast({{ value }} as {{ type_decimal() }}) as {{ trait.name }},
+        {%- elif trait_type(trait) == "bigint" %} cast({{ column }} as bigint) as {{ trait.name }},
+        {%- else %} {{ column }},
+        {%- endif %}
+    {%- endfor %}
+    profiles.profile_id
 from profiles
-left join order_totals on profiles.profile_id = order_totals.profile_id
-left join
-    category_ranks on profiles.profile_id = category_ranks.profile_id and category_ranks.category_rank = 1
+{%- for source in sources %}
+        {%- set kinds = config_traits().traits | selectattr("source", "equalto", source) | map(attribute="kind") | list %}
+    {%- if kinds %}
+        left join {{ source }}_totalled on profiles.profile_id = {{ source }}_totalled.profile_id
+    {%- endif %}
+    {%- if "most_frequent" in kinds %}
+        left join {{ source }}_favoured on profiles.profile_id = {{ source }}_favoured.profile_id
+    {%- endif %}
+{%- endfor %}

@@ -1,18 +1,18 @@
 -- The computed traits and every SQL trait, one row a profile and trait. A null value is no row.
+{{ check_trait_names() }}
 with
     computed as (select * from {{ ref("int_profiles_computed") }}),
 
     profiles as (select profile_id from {{ ref("profiles") }}),
 
-    {% set computed_traits = {"order_count": "bigint", "lifetime_revenue": "decimal", "favourite_category": "string"} -%}
     valued as (
-        {%- for trait, type in computed_traits.items() %}
+        {%- for trait in config_traits().traits %}
             {{ "union all" if not loop.first }}
             select
                 profile_id,
-                '{{ trait }}' as trait,
-                {{ trait_text(trait, type) }} as value,
-                '{{ type }}' as value_type
+                '{{ trait.name }}' as trait,
+                {{ trait_text(trait.name, trait_type(trait)) }} as value,
+                '{{ trait_type(trait) }}' as value_type
             from computed
         {%- endfor %}
         {%- for trait, type in var("sql_traits").items() %}

@@ -34,11 +34,7 @@ select
     events.source_id as triggering_event_source_name,
     events.source_id as triggering_event_source_slug,
     events.type as triggering_event_type,
-    cast(
-        row_number() over (
-            order by observed.held_from, observed.event_id, identifiers.identifier_id
-        ) as bigint
-    ) as seq,
+    {{ sequence_number("observed.held_from", ["observed.event_id", "identifiers.identifier_id"]) }} as seq,
     events.received_at,
     events.occurred_at as timestamp,
     observed.held_from as uuid_ts

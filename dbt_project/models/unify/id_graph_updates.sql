@@ -10,9 +10,7 @@ select
     history.profile_id as canonical_segment_id,
     events.type as triggering_event_type,
     history.event_id as triggering_event_id,
-    cast(
-        row_number() over (order by history.held_from, history.event_id, history.identifier_id) as bigint
-    ) as seq,
+    {{ sequence_number("history.held_from", ["history.event_id", "history.identifier_id"]) }} as seq,
     events.occurred_at as timestamp,
     history.held_from as uuid_ts
 from history

@@ -2,7 +2,7 @@
 select
     merges.canonical_profile_id as canonical_segment_id,
     merges.profile_id as segment_id,
-    cast(row_number() over (order by merges.merged_at, merges.event_id, merges.profile_id) as bigint) as seq,
+    {{ sequence_number("merges.merged_at", ["merges.event_id", "merges.profile_id"]) }} as seq,
     merges.merged_at as received_at,
     merges.merged_at as uuid_ts,
     events.occurred_at as timestamp

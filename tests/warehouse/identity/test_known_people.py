@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from orchestration.lib import config, load
+from orchestration.lib.warehouse import Embedded
 from tests.conftest import ROOT
 from tests.warehouse.bare import EVENTS, HISTORY, IDENTITY, STAGING, BareProject, raw_tables
 from tests.warehouse.identity.accuracy import Score, score
@@ -23,7 +24,7 @@ def resolve(file: Path, identifiers: list[Any]) -> dict[str, str | None]:
     settings = config.Identity.model_validate(SHIPPED | {"identifiers": identifiers}).compiled()
     with duckdb.connect() as connection:
         raw_tables(connection)
-        load.load_files(connection, [file], source="records", region="GB")
+        load.load_files(Embedded(connection), [file], source="records", region="GB")
         BareProject(connection, settings).run((*STAGING, *IDENTITY, *HISTORY, *EVENTS))
         found = "select identifier_value, profile_id from identity.profile_identifiers where identifier_type = 'anonymous_id'"
         return dict(connection.execute(found).fetchall())

@@ -10,6 +10,7 @@ import duckdb
 import yaml
 
 from orchestration.lib import config, load
+from orchestration.lib.warehouse import Embedded
 from tests.conftest import ROOT
 from tests.warehouse.bare import IDENTITY, STAGING, BareProject, raw_tables
 
@@ -103,7 +104,7 @@ def test_each_place_gives_its_identifier(tmp_path: Path) -> None:
     (tmp_path / "calls.ndjson").write_text("\n".join(lines) + "\n", encoding="utf-8")
     connection = duckdb.connect()
     raw_tables(connection)
-    load.load_files(connection, [tmp_path / "calls.ndjson"], source="web", region="GB")
+    load.load_files(Embedded(connection), [tmp_path / "calls.ndjson"], source="web", region="GB")
     chosen = config.Identity.model_validate(SHIPPED | {"identifiers": IDENTIFIERS, "alias": "anonymous_id"}).compiled()
     BareProject(connection, chosen).run((*STAGING, *IDENTITY))
     found: dict[str, set[tuple[str, str]]] = {name: set() for name in CALLS}

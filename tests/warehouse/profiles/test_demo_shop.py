@@ -235,12 +235,27 @@ def test_visits_of_a_person_on_a_device_never_overlap_and_lie_further_apart_than
     assert [(one, next_one) for one, next_one in neighbours if next_one[2] - one[3] <= SESSION_TIMEOUT] == []
 
 
-def test_rfm_cohorts_are_the_buyers(rows: Callable[[str], Rows]) -> None:
-    cohorts = rows("select segment, profile_id from segments.rfm_segments")
+def test_rfm_cohorts_are_the_buyers_and_everybody_else_is_a_prospect(rows: Callable[[str], Rows]) -> None:
+    segments = rows("select segment, profile_id from segments.rfm_segments")
     bought = "select profile_id from profiles.orders where revenue - refunded > 0 and profile_id is not null"
     buyers = {row[0] for row in rows(bought)}
-    assert len(cohorts) == len(buyers) > 100
-    assert {row[1] for row in cohorts} == buyers
+    assert len(buyers) > 100
+    assert sorted(row[1] for row in segments if row[0] != "prospect") == sorted(buyers)
+    assert sorted(row[1] for row in segments) == sorted(row[0] for row in rows("select profile_id from profiles.profiles"))
+
+
+def test_orders_remembered_at_a_past_date_are_the_orders_of_a_build_as_of_that_date(demo_home: Path, tmp_path: Path) -> None:
+    """And so are the buyers: of the same people, for who is who is known as of today."""
+    shutil.copytree(demo_home, tmp_path / "home", ignore=shutil.ignore_patterns("published", "exports", "landing", "dagster"))
+    then = built(demo_home, "select max(measured_at) from segments.int_orders_remembered")[0][0]
+    columns = "order_id, revenue, refunded, ordered_at"
+    remembered = built(
+        demo_home, f"select {columns} from segments.int_orders_remembered where measured_at = '{then}' order by all"
+    )
+    just_before = (then - timedelta(seconds=1)).isoformat()
+    tessera(tmp_path / "home", *DBT_BUILD, "--select", "+orders", as_of=just_before)
+    assert len(remembered) > 100
+    assert remembered == built(tmp_path / "home", f"select {columns} from profiles.orders order by all")
 
 
 # ---------------------------------------------------------------- what leaves

@@ -127,11 +127,21 @@ def calls(orders: Iterable[Order]) -> Iterable[dict[str, Any]]:
 
 def scored(home: Path, as_of: str) -> dict[str, Score]:
     """Build the segments as of a date and return them by customer, recency as the fixture counts it."""
-    tessera(home, *DBT_BUILD, "--select", "+rfm_segments", "+profiles", *UNGUARDED, as_of=f"{as_of}T00:00:00Z")
+    tessera(
+        home,
+        *DBT_BUILD,
+        "--select",
+        "+rfm_segments",
+        "+rfm_migrations",
+        "+rfm_drift",
+        "+profiles",
+        *UNGUARDED,
+        as_of=f"{as_of}T00:00:00Z",
+    )
     rows = built(
         home,
         """select user_id, recency_days + 1, frequency, monetary, r_tile, f_tile, m_tile, loyalty_segment, value_segment, segment
-        from segments.rfm_segments inner join profiles.profiles using (profile_id)""",
+        from segments.rfm_segments inner join profiles.profiles using (profile_id) where segment <> 'prospect'""",
     )
     assert len(rows) == len({row[0] for row in rows})
     assert all(row[-1] == f"{row[-3]}_{row[-2]}" for row in rows)
@@ -181,3 +191,106 @@ def test_customers_who_never_paid_are_no_buyers_and_the_order_of_rows_changes_no
     free = {order.customer_id for order in cdnow.orders} - {order.customer_id for order in cdnow.orders if order.amount}
     assert len(free) == 8
     assert found.keys() == cdnow.expected[as_of].keys() - free
+    prospects = built(
+        tmp_path / "home",
+        "select user_id from segments.rfm_segments inner join profiles.profiles using (profile_id) where segment = 'prospect'",
+    )
+    assert {user for (user,) in prospects} == free
+
+
+# ---------------------------------------------------------------- over time
+
+MATRIX = "select from_segment, to_segment, profile_count from segments.rfm_migrations where from_at = '{}' and to_at = '{}'"
+
+
+def read_matrix(path: Path) -> dict[tuple[str, str], int]:
+    with path.open(encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    return {(row[0], to): int(count) for row in rows for to, count in zip(header[1:], row[1:], strict=True)}
+
+
+def test_the_migration_matrix_is_the_fixtures_and_its_rows_sum_to_the_former_members(
+    cdnow: Cdnow, shuffled_home: Path, shared_data: Path
+) -> None:
+    """Everybody who bought by the later date had bought by the earlier one: nobody appears, nobody disappears."""
+    former, latter = DATES
+    scored(shuffled_home, latter)
+    found = {row[:2]: row[2] for row in built(shuffled_home, MATRIX.format(former, latter))}
+    assert len(found) == 80
+    wanted = read_matrix(shared_data / "rfm_cdnow" / f"expected_migration_tie_safe_{former}_to_{latter}.csv")
+    assert {cell: count for cell, count in found.items() if "absent" not in cell} == wanted
+    assert sum(count for cell, count in found.items() if "absent" in cell) == 0
+    members = defaultdict(int)
+    for score_then in cdnow.expected[former].values():
+        members[f"{score_then.loyalty_segment}_{score_then.value_segment}"] += 1
+    sums = built(
+        shuffled_home,
+        "select from_at, to_at, from_segment, any_value(from_count) as former, sum(profile_count) as found"
+        " from segments.rfm_migrations group by all",
+    )
+    assert [row for row in sums if row[3] != row[4]] == []
+    assert {row[2]: row[3] for row in sums if str(row[0])[:10] == former and row[3]} == members
+
+
+def test_within_a_period_boundaries_stay_whatever_comes_and_only_those_who_did_something_move_up(
+    cdnow: Cdnow, tmp_path: Path
+) -> None:
+    """Built when the quarter had begun, and again at its end with orders that dwarf all others, some of them told late."""
+    early, late = "1998-01-02", "1998-03-31"
+    until = [order for order in cdnow.paid if order.order_date < date(1998, 1, 1)]
+    since = [order for order in cdnow.paid if date(1998, 1, 2) <= order.order_date < date(1998, 3, 31)]
+    giants = [order._replace(amount=order.amount * 1000) for order in since]
+    told_late = [
+        call
+        | {
+            "messageId": f"late-{n}",
+            "timestamp": "1997-06-01T12:00:00Z",
+            "properties": call["properties"] | {"order_id": f"l{n}"},
+        }
+        for n, call in enumerate(calls(giants[:500]))
+    ]
+    home, frozen = tmp_path / "home", "select * from segments.rfm_boundaries order by all"
+    tessera(home, "load", write_calls(tmp_path / "until.ndjson", calls(until)), "--source", "cdnow")
+    before = scored(home, early)
+    boundaries = built(home, frozen)
+    assert {row[0] for row in built(home, "select distinct period_at::date::varchar from segments.rfm_boundaries")} == {
+        "1997-04-01", "1997-07-01", "1997-10-01", "1998-01-01",
+    }  # fmt: skip
+    since_file = write_calls(tmp_path / "since.ndjson", [*calls(giants), *told_late])
+    tessera(home, "load", since_file, "--source", "cdnow")
+    after = scored(home, late)
+    assert built(home, frozen) == boundaries
+    bought = {order.customer_id for order in giants}
+    silent = [customer for customer in before if customer not in bought]
+    assert len(silent) > 1_000
+    assert [c for c in silent if (after[c].f_tile, after[c].m_tile) != (before[c].f_tile, before[c].m_tile)] == []
+    assert [c for c in silent if after[c].r_tile > before[c].r_tile] == []
+    drift = built(home, "select max(abs(found_share - expected_share)) from segments.rfm_drift where dimension = 'monetary'")
+    assert drift[0][0] > Decimal("0.01")
+
+    # Frozen for good: not even a full refresh writes them anew. And the log of a home that ran only at the end is the same but for as_of.
+    tessera(home, *DBT_BUILD, "--full-refresh", "--select", "rfm_boundaries", *UNGUARDED, as_of=late)
+    assert built(home, frozen) == boundaries
+    other = tmp_path / "other"
+    tessera(other, "load", since_file, tmp_path / "until.ndjson", "--source", "cdnow")
+    scored(other, late)
+    values = "select dimension, tile_count, k, buyer_count, lower_value, period_at from segments.rfm_boundaries order by all"
+    assert built(other, values) == [row for row in built(home, values) if str(row[-1]) >= "1997-04-01"]
+
+
+def test_five_tiles_are_the_fifths(shuffled_home: Path) -> None:
+    as_of = DATES[0]
+    tessera(
+        shuffled_home, *DBT_BUILD, "--select", "int_boundaries_measured+", "--exclude", "audiences+", "--vars",
+        "{rfm_tiles: 5, rfm_new_within_days: 100000}", as_of=f"{as_of}T00:00:00Z",
+    )  # fmt: skip
+    tiles = built(shuffled_home, "select distinct r_tile from segments.rfm_scores order by 1")
+    assert tiles == [(1,), (2,), (3,), (4,), (5,)]
+    fifths = built(
+        shuffled_home,
+        """select k, any_value(expected_share), any_value(found_share), count(*) filter (where -recency_days < lower_value)
+        from segments.rfm_drift cross join segments.rfm_scores where dimension = 'recency' group by k order by k""",
+    )
+    assert [(k, expected) for k, expected, _, _ in fifths] == [(k, Decimal(k) / 5) for k in range(1, 5)]
+    # The smallest value that a fifth of the buyers do not exceed: with its equals at least a fifth, without them less.
+    assert all(below / 2_357 < expected <= found for _, expected, found, below in fifths)

@@ -1,0 +1,131 @@
+{# A trait's property as the source holds it: {sql, is_number}. Paths and columns were checked when config/traits.yml was compiled. #}
+{% macro trait_property(source, property) -%}
+    {%- set at = {"events": "occurred_at", "orders": "ordered_at", "sessions": "started_at"}[source] -%}
+    {%- set numbers = ["revenue", "refunded", "net_revenue", "event_count", "page_view_count"] -%}
+    {%- set path = property.split(".") -%}
+    {%- if path[0] == "at" -%} {{ return({"sql": local_part(at, path[1]), "is_number": true}) }}
+    {%- elif source == "events" -%}
+        {%- set object = path[0] if path | length > 1 and path[0] in ("properties", "context", "traits") else none -%}
+        {{ return({"sql": json_text(object or "properties", path[1:] if object else path), "is_number": false}) }}
+    {%- elif property == "net_revenue" -%} {{ return({"sql": "revenue - refunded", "is_number": true}) }}
+    {%- elif property in numbers -%} {{ return({"sql": property, "is_number": true}) }}
+    {%- else -%} {{ return({"sql": "cast(" ~ property ~ " as " ~ dbt.type_string() ~ ")", "is_number": false}) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The properties that a source's traits read, each once: property → {alias, sql, is_number, events}, the events those whose traits read it:
+   of others nothing is read out of the JSON, which costs more than all the rest. #}
+{% macro trait_properties(source) -%}
+    {%- set found = {} -%}
+    {%- for trait in config_traits().traits if trait.source == source -%}
+        {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and property not in found -%}
+            {%- do found.update({property: dict(trait_property(source, property), alias="property_" ~ (found | length + 1), events=[])}) -%}
+        {%- endfor -%}
+        {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and trait.event not in found[property].events -%}
+            {%- do found[property].events.append(trait.event) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{# What reads a property: null where the text is empty, or the event is one whose traits do not ask for it. #}
+{% macro trait_read(source, property, events) -%}
+    {%- set value = property.sql if property.is_number else "nullif(" ~ property.sql ~ ", '')" -%}
+    {%- if source == "events" and property.events | length < events | length -%}
+        case when event in ({% for name in property.events %}{{ text_literal(name) }}{{ ", " if not loop.last }}{% endfor %}) then {{ value }} end
+    {%- else -%} {{ value }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A property's value as text; and as a number, null where it is none. #}
+{% macro trait_value_text(property) -%}
+    {%- if property.is_number -%} cast({{ property.alias }} as {{ dbt.type_string() }}) {%- else -%} {{ property.alias }} {%- endif -%}
+{%- endmacro %}
+
+{% macro trait_value_number(property) -%}
+    {%- if property.is_number -%} {{ property.alias }} {%- else -%} {{ parse_decimal(property.alias) }} {%- endif -%}
+{%- endmacro %}
+
+{# Whether a fact counts for a trait: its event, its window (half-open), its conditions. #}
+{% macro trait_applies(trait, properties) -%}
+    {%- set conditions = [] -%}
+    {%- if trait.event %}{% do conditions.append("event = " ~ text_literal(trait.event)) %}{% endif -%}
+    {%- if trait.within_days -%}
+        {%- do conditions.append("happened_at >= " ~ add_seconds(as_of(), -86400 * trait.within_days) ~ " and happened_at < " ~ as_of()) -%}
+    {%- endif -%}
+    {%- for condition in trait.where -%}
+        {%- do conditions.append(trait_condition(properties[condition.property], condition.operator, condition.value)) -%}
+    {%- endfor -%}
+    {{ return(conditions | join(" and ") or "true") }}
+{%- endmacro %}
+
+{# One of the sixteen operators. A comparison with null is null, which counts as not held. #}
+{% macro trait_condition(property, operator, value) -%}
+    {%- set text = trait_value_text(property) -%}
+    {%- set signs = {"equals": "=", "not_equals": "<>", "less_than": "<", "less_or_equal": "<=", "greater_than": ">", "greater_or_equal": ">="} -%}
+    {%- if operator == "exists" -%} {{ return(property.alias ~ " is not null") }}
+    {%- elif operator == "not_exists" -%} {{ return(property.alias ~ " is null") }}
+    {%- elif operator in signs -%}
+        {{ return(trait_value_number(property) ~ " " ~ signs[operator] ~ " " ~ value if value is number
+            else text ~ " " ~ signs[operator] ~ " " ~ text_literal(value)) }}
+    {%- elif operator == "contains" -%} {{ return(dbt.position(text_literal(value), text) ~ " > 0") }}
+    {%- elif operator == "not_contains" -%} {{ return(dbt.position(text_literal(value), text) ~ " = 0") }}
+    {%- elif operator == "starts_with" -%} {{ return("substr(" ~ text ~ ", 1, " ~ (value | length) ~ ") = " ~ text_literal(value)) }}
+    {%- elif operator == "ends_with" -%} {{ return("right(" ~ text ~ ", " ~ (value | length) ~ ") = " ~ text_literal(value)) }}
+    {%- elif operator in ("before_date", "after_date") -%}
+        {%- set moment = parse_timestamp("(case when length(" ~ text ~ ") = 10 then concat(" ~ text ~ ", 'T00:00:00Z') else " ~ text ~ " end)") -%}
+        {%- set day = "cast('" ~ value ~ "' as " ~ dbt.type_timestamp() ~ ")" -%}
+        {{ return(moment ~ (" < " ~ day if operator == "before_date" else " >= " ~ add_seconds(day, 86400))) }}
+    {%- else -%}
+        {%- set any = [] -%}
+        {%- for item in value -%}
+            {%- do any.append(trait_condition(property, "equals" if operator == "equals_one_of" else "contains", item)) -%}
+        {%- endfor -%}
+        {{ return("(" ~ (any | join(" or ")) ~ ")") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A trait as an aggregate over a profile's facts; the most frequent value is counted apart. #}
+{% macro trait_aggregate(trait, properties) -%}
+    {%- set applies = trait_applies(trait, properties) -%}
+    {%- if trait.kind == "count" -%} count(case when {{ applies }} then 1 end)
+    {%- elif trait.kind in ("first", "last") -%}
+        {%- set value = "case when " ~ applies ~ " then " ~ trait_value_text(properties[trait.property]) ~ " end" -%}
+        {{ first_by(value, ["happened_at", "fact_id"]) if trait.kind == "first" else last_by(value, ["happened_at", "fact_id"]) }}
+    {%- elif trait.kind == "unique_list" -%}
+        {{ list_json("case when " ~ applies ~ " then " ~ trait_value_text(properties[trait.property]) ~ " end") }}
+    {%- elif trait.kind == "unique_count" -%}
+        count(distinct case when {{ applies }} then {{ properties[trait.property].alias }} end)
+    {%- else -%}
+        {%- set number -%} case when {{ applies }} then {{ trait_value_number(properties[trait.property]) }} end {%- endset -%}
+        {%- if trait.kind == "average" -%} {{ decimal_ratio("sum(" ~ number ~ ")", "count(" ~ number ~ ")") }}
+        {%- else -%} {{ {"sum": "sum", "minimum": "min", "maximum": "max"}[trait.kind] }}({{ number }})
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The type of a trait's value, from its kind and property. #}
+{% macro trait_type(trait) -%}
+    {%- set types = {"count": "bigint", "unique_count": "bigint", "sum": "decimal", "average": "decimal", "minimum": "decimal", "maximum": "decimal"} -%}
+    {%- if trait.kind == "unique_list" -%} {{ return("list") }}
+    {%- elif trait.property in ("at.hour", "at.weekday") -%} {{ return(types.get(trait.kind, "bigint")) }}
+    {%- else -%} {{ return(types.get(trait.kind, "string")) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# A trait has one name: refuse one that is both computed and SQL, and a name in no_history that no trait has. #}
+{% macro check_trait_names() -%}
+    {%- set computed = config_traits().traits | map(attribute="name") | list -%}
+    {%- for name in computed if name in var("sql_traits") -%}
+        {{ exceptions.raise_compiler_error(
+            "A computed trait and a SQL trait have the same name.\n  where: dbt_project/config/traits.yml and sql_traits/profiles/" ~ name ~ ".sql\n  found: "
+            ~ name ~ "\n  to do: rename one of them"
+        ) }}
+    {%- endfor -%}
+    {%- for name in config_traits().no_history or [] if name not in computed and name not in var("sql_traits") -%}
+        {{ exceptions.raise_compiler_error(
+            "no_history names a trait that does not exist.\n  where: dbt_project/config/traits.yml\n  found: " ~ name
+            ~ "\n  allowed: " ~ ((computed + var("sql_traits").keys() | list) | join(", ")) ~ "\n  to do: correct the name or remove it"
+        ) }}
+    {%- endfor -%}
+{%- endmacro %}

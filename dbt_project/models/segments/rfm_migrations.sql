@@ -1,0 +1,79 @@
+-- Who went where between any two of the measured dates, a full matrix for each pair of dates: the row of a
+-- segment sums to its members at the earlier date. Who is no buyer at one of them is `absent` then.
+with
+    scored as (
+        select *
+        from {{ ref("int_buyers_scored") }}
+        {% if rfm_moments()[0].at == rfm_moments()[1].at -%} where moment <> 1 {%- endif %}
+    ),
+
+    moments as (select distinct moment, measured_at from scored),
+
+    pairs as (
+        select
+            earlier.moment as from_moment,
+            later.moment as to_moment,
+            earlier.measured_at as from_at,
+            later.measured_at as to_at
+        from moments as earlier
+        inner join moments as later on earlier.measured_at < later.measured_at
+    ),
+
+    moves as (
+        select
+            pairs.from_at,
+            pairs.to_at,
+            scored.profile_id,
+            coalesce(
+                max(case when scored.moment = pairs.from_moment then scored.segment end), 'absent'
+            ) as from_segment,
+            coalesce(
+                max(case when scored.moment = pairs.to_moment then scored.segment end), 'absent'
+            ) as to_segment
+        from pairs
+        inner join scored on scored.moment = pairs.from_moment or scored.moment = pairs.to_moment
+        group by pairs.from_at, pairs.to_at, scored.profile_id
+    ),
+
+    counted as (
+        select from_at, to_at, from_segment, to_segment, count(*) as profile_count
+        from moves
+        group by from_at, to_at, from_segment, to_segment
+    ),
+
+    segments as (
+        {% for loyalty in ["new", "still_loyal", "once_loyal", "old"] -%}
+            {% for value in ["high", "low"] -%}
+                select '{{ loyalty }}_{{ value }}' as segment
+                union all
+            {% endfor -%}
+        {% endfor -%}
+        select 'absent' as segment
+    ),
+
+    cells as (
+        select pairs.from_at, pairs.to_at, origins.segment as from_segment, targets.segment as to_segment
+        from pairs
+        cross join segments as origins
+        cross join segments as targets
+        where origins.segment <> 'absent' or targets.segment <> 'absent'
+    )
+
+select
+    cells.from_segment,
+    cells.to_segment,
+    cast(coalesce(counted.profile_count, 0) as bigint) as profile_count,
+    cast(
+        sum(coalesce(counted.profile_count, 0)) over (
+            partition by cells.from_at, cells.to_at, cells.from_segment
+        ) as bigint
+    ) as from_count,
+    cells.from_at,
+    cells.to_at
+from cells
+left join
+    counted
+    on cells.from_at = counted.from_at
+    and cells.to_at = counted.to_at
+    and cells.from_segment = counted.from_segment
+    and cells.to_segment = counted.to_segment

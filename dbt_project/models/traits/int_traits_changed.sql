@@ -1,0 +1,90 @@
+{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns") }}
+-- The log of values that changed, appended to by each run and never rewritten; a trait that is no more has
+-- no value. A run as of the past adds nothing.
+{% set skipped = config_traits().no_history %}
+with
+    current_values as (
+        select profile_id, trait, value, value_type
+        from {{ ref("profile_traits") }}
+        {% if skipped -%}
+            where
+                trait not in ({%- for name in skipped %}'{{ name }}'{{ "," if not loop.last }} {%- endfor %})
+        {%- endif %}
+    ),
+
+    logged as (
+        {% if is_incremental() -%}select * from {{ this }}
+        {%- else -%}
+            select
+                cast(null as {{ dbt.type_string() }}) as profile_id,
+                cast(null as {{ dbt.type_string() }}) as trait,
+                cast(null as {{ dbt.type_string() }}) as value,
+                cast(null as {{ dbt.type_string() }}) as value_type,
+                cast(0 as bigint) as change_number,
+                cast(null as {{ dbt.type_timestamp() }}) as changed_at
+            limit 0
+        {%- endif %}
+    ),
+
+    -- Marked, so that the last value may be none.
+    latest as (
+        select
+            profile_id,
+            trait,
+            {{ last_by("case when value is null then '' else concat('=', value_type, ' ', value) end", ["change_number"]) }}
+            as marked_value,
+            max(change_number) as change_number
+        from logged
+        group by profile_id, trait
+    ),
+
+    begun as (
+        select
+            current_values.profile_id,
+            current_values.trait,
+            current_values.value,
+            current_values.value_type,
+            coalesce(latest.change_number, 0) + 1 as change_number
+        from current_values
+        left join
+            latest on current_values.profile_id = latest.profile_id and current_values.trait = latest.trait
+        where
+            latest.marked_value is null
+            or latest.marked_value <> concat('=', current_values.value_type, ' ', current_values.value)
+    ),
+
+    ended as (
+        select
+            latest.profile_id,
+            latest.trait,
+            cast(null as {{ dbt.type_string() }}) as value,
+            cast(null as {{ dbt.type_string() }}) as value_type,
+            latest.change_number + 1 as change_number
+        from latest
+        left join
+            current_values
+            on latest.profile_id = current_values.profile_id
+            and latest.trait = current_values.trait
+        where latest.marked_value <> '' and current_values.profile_id is null
+    ),
+
+    changes as (
+        select *
+        from begun
+        union all
+        select *
+        from ended
+    ),
+
+    newest as (select max(changed_at) as changed_at from logged)
+
+select
+    changes.profile_id,
+    changes.trait,
+    changes.value,
+    changes.value_type,
+    cast(changes.change_number as bigint) as change_number,
+    {{ as_of() }} as changed_at
+from changes
+cross join newest
+where newest.changed_at is null or newest.changed_at <= {{ as_of() }}

@@ -1,0 +1,4 @@
+select profile_id, {{ decimal_ratio("sum(refunded)", "sum(revenue)") }} as value
+from {{ ref("tessera", "orders") }}
+where profile_id is not null and has_sale
+group by profile_id

@@ -1,0 +1,99 @@
+"""The contract of SQL traits: what breaks it is refused with the file and the rows, and what keeps it is shown."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import tessera_in
+from tests.orchestration.conftest import copy_tree
+from tests.warehouse.helpers import write_calls
+
+AS_OF = "2026-01-31"
+BROKEN = {
+    "twice": "select profile_id, 1 as value from {{ ref('tessera', 'profile_events') }} where profile_id is not null",
+    "nobody": "select profile_id, 1 as value from {{ ref('tessera', 'orders') }} union all select null as profile_id, 2 as value",
+    "wide": "select profile_id, 1 as orders_placed, 2 as value from {{ ref('tessera', 'profiles') }}",
+    "by_email": "select email, 1 as value from {{ ref('tessera', 'profiles') }}",
+    "wordy": "select profile_id, 'many' as value from {{ ref('tessera', 'profiles') }}",
+}
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a build of five traits says that each break the contract in their own way, made by `tessera trait new`."""
+    folder = tmp_path_factory.mktemp("contract")
+    tree, home = copy_tree(folder / "tree"), folder / "home"
+    calls = [
+        {
+            "messageId": f"m{n}", "type": "track", "event": "Order Completed", "userId": f"u{n % 7}",
+            "receivedAt": "2026-01-02T00:00:00Z", "properties": {"order_id": f"o{n}", "revenue": 1, "currency": "EUR"},
+        }
+        for n in range(14)
+    ]  # fmt: skip
+    tessera_in(tree, home, "load", write_calls(folder / "calls.ndjson", calls), "--source", "shop")
+    for name, sql in BROKEN.items():
+        tessera_in(tree, home, "trait", "new", name)
+        (tree / "sql_traits" / "profiles" / f"{name}.sql").write_text(sql, encoding="utf-8")
+    names = [f"+{name}" for name in BROKEN]
+    result = tessera_in(
+        tree, home, "dbt", "build", "--exclude-resource-type", "unit_test", "--select", *names, as_of=AS_OF, check=False
+    )
+    assert result.returncode == 1
+    text = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "allowed"),
+    [
+        (
+            "twice",
+            r"found: (profile_id \w{32} in 2 rows; ){4}profile_id \w{32} in 2 rows \(the first 5\)",
+            "one row a profile_id",
+        ),
+        ("nobody", r"found: .*profile_id null in 1 row", "one row a profile_id, none without it"),
+        ("wide", "found: the columns profile_id, orders_placed, value", "two columns: profile_id and value"),
+        ("by_email", "found: the columns email, value", "two columns: profile_id and value"),
+        ("wordy", "found: a value that is text", "a number: dbt_project.yml declares wordy: bigint"),
+    ],
+)
+def test_a_trait_that_breaks_the_contract_is_refused_with_its_file_and_rows(
+    said: str, name: str, found: str, allowed: str
+) -> None:
+    [message] = re.findall(rf"where: sql_traits/profiles/{name}\.sql .*?to do: [^>]+", said)[:1]
+    assert re.search(found, message), message
+    assert f"allowed: {allowed}" in message
+
+
+def test_a_trait_that_reads_a_private_model_is_refused(tmp_path: Path) -> None:
+    tree = copy_tree(tmp_path / "tree")
+    tessera_in(tree, tmp_path / "home", "trait", "new", "prying")
+    sql = "select profile_id, 1 as value from {{ ref('tessera', 'int_orders_reported') }}"
+    (tree / "sql_traits" / "profiles" / "prying.sql").write_text(sql, encoding="utf-8")
+    result: subprocess.CompletedProcess[str] = tessera_in(tree, tmp_path / "home", "dbt", "parse", check=False)
+    assert result.returncode != 0
+    assert "prying" in result.stdout + result.stderr
+    assert "int_orders_reported" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("name: scroll_depth", "name: lifecycle_stage", "A computed trait and a SQL trait have the same name."),
+        ("no_history: [", "no_history: [days_of_old, ", "no_history names a trait that does not exist."),
+    ],
+)
+def test_names_of_traits_that_clash_or_do_not_exist_are_refused(tmp_path: Path, old: str, new: str, found: str) -> None:
+    tree = copy_tree(tmp_path / "tree")
+    config = tree / "dbt_project" / "config" / "traits.yml"
+    text = config.read_text(encoding="utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new), encoding="utf-8")
+    result = tessera_in(tree, tmp_path / "home", "dbt", "parse", check=False)
+    assert result.returncode != 0
+    assert found in result.stdout + result.stderr
+    assert "config/traits.yml" in result.stdout + result.stderr
