@@ -367,6 +367,7 @@ class Condition(_Strict):
 class Trait(_Strict):
     name: Name
     description: str = Field(min_length=1)
+    level: Literal["profile", "account"] = "profile"
     source: Literal["events", "orders", "sessions"]
     event: Annotated[str, Field(min_length=1)] | None = None
     kind: Literal[
@@ -383,6 +384,8 @@ class Trait(_Strict):
     def _its_parts_fit(self) -> Trait:
         if (self.source == "events") != (self.event is not None):
             raise ValueError("the source events needs `event`, and no other source has one")
+        if self.level == "account" and self.source == "sessions":
+            raise ValueError("an account has events and orders, no sessions")
         if (self.kind == "count") != (self.property is None):
             raise ValueError("count has no property, and every other kind needs one")
         for name in (self.property, *(condition.property for condition in self.where)):
@@ -401,6 +404,12 @@ class Traits(_Strict):
 
     traits: list[Trait] = Field(min_length=1)
     no_history: list[Name] = []
+
+    @model_validator(mode="after")
+    def _both_levels_have_traits(self) -> Traits:
+        if {trait.level for trait in self.traits} != {"profile", "account"}:
+            raise ValueError("there must be one trait at least of each level, profile and account")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Traits:

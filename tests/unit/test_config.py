@@ -108,6 +108,7 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("traits", "operator: greater_than, value: 0", "operator: larger, value: 0", "larger"),
         ("traits", "within_days: 30", "within_days: 0", "within_days: 0"),
         ("traits", "property: brand", 'property: "bra\'nd"', "bra'nd"),
+        ("traits", "level: account", "level: company", "level: company"),
         ("traits", "property: at.hour", "property: at.minute", "at.minute"),
     ],
 )

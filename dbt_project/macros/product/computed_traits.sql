@@ -15,9 +15,9 @@
 
 {# The properties that a source's traits read, each once: property → {alias, sql, is_number, events}, the events those whose traits read it:
    of others nothing is read out of the JSON, which costs more than all the rest. #}
-{% macro trait_properties(source) -%}
+{% macro trait_properties(source, traits) -%}
     {%- set found = {} -%}
-    {%- for trait in config_traits().traits if trait.source == source -%}
+    {%- for trait in traits -%}
         {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and property not in found -%}
             {%- do found.update({property: dict(trait_property(source, property), alias="property_" ~ (found | length + 1), events=[])}) -%}
         {%- endfor -%}
@@ -128,4 +128,126 @@
             ~ "\n  allowed: " ~ ((computed + var("sql_traits").keys() | list) | join(", ")) ~ "\n  to do: correct the name or remove it"
         ) }}
     {%- endfor -%}
+{%- endmacro %}
+
+{# The computed traits of a level (profile or account), after the CTEs of its holders and sources: one column each. Every source is read
+   once, narrowed to the properties that some trait needs, and counted by holder. #}
+{% macro compute_traits(level) -%}
+    {%- set key = level ~ "_id" -%}
+    {%- set all_traits = traits_of(level) -%}
+    {%- set counted = ["count", "unique_count"] -%}
+    {%- set sources = {
+        "events": {"key": "event_id", "at": "occurred_at"},
+        "orders": {"key": "order_id", "at": "ordered_at"},
+        "sessions": {"key": "session_id", "at": "started_at"},
+    } -%}
+    {%- for source, columns in sources.items() %}
+        {%- set traits = all_traits | selectattr("source", "equalto", source) | list %}
+        {%- set properties = trait_properties(source, traits) %}
+        {%- set frequent = traits | selectattr("kind", "equalto", "most_frequent") | list %}
+
+        {%- if traits %}
+            ,
+            {{ source }}_read as {{ materialized() }} (
+                select
+                    {{ key }},
+                    {{ columns.key }} as fact_id,
+                    {{ "event," if source == "events" }}
+                    {%- for property in properties.values() %}
+                        {{ trait_read(source, property, traits | map(attribute="event") | unique | list) }}
+                        as {{ property.alias }},
+                    {%- endfor %}
+                    {{ columns.at }} as happened_at
+                from {{ source }}
+                where
+                    {{ key }} is not null
+                    {%- if source == "events" %}
+                        and event in (
+                            {%- for name in traits | map(attribute="event") | unique %}
+                                {{ text_literal(name) }}{{ "," if not loop.last }}
+                            {%- endfor %}
+                        )
+                    {%- endif %}
+            ),
+
+            {{ source }}_totalled as (
+                select
+                    {%- for trait in traits if trait.kind != "most_frequent" %}
+                        {{ trait_aggregate(trait, properties) }} as {{ trait.name }},
+                    {%- endfor %}
+                    {{ key }}
+                from {{ source }}_read
+                group by {{ key }}
+            )
+        {%- endif %}
+
+        {%- if frequent %}
+            ,
+            {{ source }}_values as (
+                {%- for trait in frequent %}
+                    select
+                        {{ key }},
+                        '{{ trait.name }}' as trait,
+                        {{ trait_value_text(properties[trait.property]) }} as value,
+                        count(*) as value_count
+                    from {{ source }}_read
+                    where
+                        {{ properties[trait.property].alias }} is not null
+                        and {{ trait_applies(trait, properties) }}
+                    group by
+                        {{ key }},
+                        {{ trait_value_text(properties[trait.property]) }}
+                        {{ "union all" if not loop.last }}
+                {%- endfor %}
+            ),
+
+            {{ source }}_favoured as (
+                select
+                    {%- for trait in frequent %}
+                        case
+                            when
+                                sum(case when trait = '{{ trait.name }}' then value_count else 0 end)
+                                >= {{ trait.minimum_count }}
+                                and max(case when trait = '{{ trait.name }}' then value_count else 0 end)
+                                >= {{ trait.winner_count }}
+                            then
+                                {{ first_by("case when trait = '" ~ trait.name ~ "' then value end", ["- value_count", "value"]) }}
+                        end as {{ trait.name }},
+                    {%- endfor %}
+                    {{ key }}
+                from {{ source }}_values
+                group by {{ key }}
+            )
+        {%- endif %}
+    {%- endfor %}
+
+select
+    {%- for trait in all_traits %}
+        {%- set column = trait.source ~ ("_favoured." if trait.kind == "most_frequent" else "_totalled.") ~ trait.name %}
+        {%- if trait.kind in counted %} cast(coalesce({{ column }}, 0) as bigint) as {{ trait.name }},
+        {%- elif trait_type(trait) == "decimal" %}
+            {%- set value = column if trait.when_none is none else "coalesce(" ~ column ~ ", " ~ trait.when_none ~ ")" %}
+            cast({{ value }} as {{ type_decimal() }}) as {{ trait.name }},
+        {%- elif trait_type(trait) == "bigint" %} cast({{ column }} as bigint) as {{ trait.name }},
+        {%- else %} {{ column }},
+        {%- endif %}
+    {%- endfor %}
+    holders.{{ key }}
+from holders
+{%- for source in sources %}
+        {%- set kinds = all_traits | selectattr("source", "equalto", source) | map(attribute="kind") | list %}
+    {%- if kinds %}
+        left join {{ source }}_totalled on holders.{{ key }} = {{ source }}_totalled.{{ key }}
+    {%- endif %}
+    {%- if "most_frequent" in kinds %}
+        left join {{ source }}_favoured on holders.{{ key }} = {{ source }}_favoured.{{ key }}
+    {%- endif %}
+{%- endfor %}
+{%- endmacro %}
+
+{# The computed traits of profiles, or of accounts. #}
+{% macro traits_of(level) -%}
+    {%- set found = [] -%}
+    {%- for trait in config_traits().traits if (trait.level or "profile") == level %}{% do found.append(trait) %}{% endfor -%}
+    {{ return(found) }}
 {%- endmacro %}

@@ -6,7 +6,7 @@ with
     profiles as (select profile_id from {{ ref("profiles") }}),
 
     valued as (
-        {%- for trait in config_traits().traits %}
+        {%- for trait in traits_of("profile") %}
             {{ "union all" if not loop.first }}
             select
                 profile_id,

@@ -281,7 +281,7 @@ def test_within_a_period_boundaries_stay_whatever_comes_and_only_those_who_did_s
 def test_five_tiles_are_the_fifths(shuffled_home: Path) -> None:
     as_of = DATES[0]
     tessera(
-        shuffled_home, *DBT_BUILD, "--select", "int_boundaries_measured+", "--exclude", "audiences+", "--vars",
+        shuffled_home, *DBT_BUILD, "--select", "+rfm_scores", "+rfm_drift", "--vars",
         "{rfm_tiles: 5, rfm_new_within_days: 100000}", as_of=f"{as_of}T00:00:00Z",
     )  # fmt: skip
     tiles = built(shuffled_home, "select distinct r_tile from segments.rfm_scores order by 1")

@@ -99,6 +99,7 @@ def traits(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Calla
     wanted = [
         {"source": "events", "event": "Tried", "description": "x", **trait} for trait in [*random_traits(), *fixture_traits()]
     ]
+    wanted.append({"name": "of_an_account", "level": "account", "source": "orders", "kind": "count", "description": "x"})
     text = yaml.safe_dump({"traits": wanted}).replace("value: '2026-01-05'", "value: 2026-01-05")
     (tree / "dbt_project" / "config" / "traits.yml").write_text(text, encoding="utf-8")
     with (shared_data / "traits_segment" / "events.csv").open(encoding="utf-8") as file:
