@@ -6,8 +6,9 @@
     cross join unnest(string_split({{ text }}, {{ separator }})) as {{ name }}_rows ({{ name }})
 {%- endmacro %}
 
+{# PostgreSQL finds no piece in an empty text; elsewhere that is one, empty piece. #}
 {% macro postgres__text_rows(text, separator, name) -%}
-    cross join unnest(string_to_array({{ text }}, {{ separator }})) as {{ name }}_rows ({{ name }})
+    cross join unnest(case when {{ text }} = '' then array[''] else string_to_array({{ text }}, {{ separator }}) end) as {{ name }}_rows ({{ name }})
 {%- endmacro %}
 
 {% macro spark__text_rows(text, separator, name) -%}
