@@ -693,7 +693,7 @@ def test_every_engine_macro_has_a_case() -> None:
         "work_prefix",
         "work_table",
     }  # what those are made of
-    parts |= {"materialized", "type_double"}  # words, no values
+    parts |= {"materialized"}  # a word, no value
     parts |= {"combination_key", "node_key"}  # numbers of their engine: test_parity compares what is joined by them
     parts |= {"pattern_literal"}  # of matches and extract_group
     parts |= {"require_byte_order"}  # has a test of its own
