@@ -27,6 +27,7 @@ DOCUMENTED = {
         "SCHEMA_OF_VARIANT",
         "TRY_PARSE_JSON",
         "VARIANT_GET",
+        "WEEKDAY",
         "XXHASH64",
     },
 }

@@ -464,6 +464,9 @@ AGGREGATES = [
 NESTED = '{"s":"it\'s \\\\ \\"q\\"","n":1.5,"i":7,"b":true,"z":null,"l":[1],"o":{"a.b":{"it\'s":"deep"}}}'
 
 
+EXTERNAL = '{"externalIds":[{"id":"1","type":"a"},{"id":"2","type":"b"},{"id":"3","type":"b"}]}'
+
+
 def _at(macro: str, sentence: str, path: str, expected: str | None) -> Case:
     return Case(macro, sentence, f'({{{{ {macro}("v", [["i"], {path}]) }}}})[2]', expected, (NESTED,))
 
@@ -501,6 +504,13 @@ PLAN = [
     Case(
         "json_number", "a text is none", "case when {{ json_number(\"'VARCHAR'\", 'v') }} < 2.6 then 'less' end", None, ("2.5",)
     ),
+    Case("sha1_hex", "hexadecimal digits", '{{ sha1_hex("v") }}', "a9993e364706816aba3e25717850c26c9cd0d89d", ("abc",)),
+    Case("external_id", "the first of a type", '{{ external_id("v", "b") }}', "2", (EXTERNAL,)),
+    Case("external_id", "null where none is of the type", '{{ external_id("v", "c") }}', None, (EXTERNAL,)),
+    Case(
+        "external_id", "null where it is no list", '{{ external_id("v", "b") }}', None, ('{"externalIds":{"type":"b","id":"2"}}',)
+    ),
+    Case("external_id", "null where there is nothing", '{{ external_id("v", "b") }}', None, (None,)),
     Case("letters_of", "letters and digits in lower case", '{{ letters_of("v") }}', "ab1c", ("Ab_1 -c ",)),
 ]
 
@@ -673,8 +683,18 @@ def test_a_postgres_database_that_sorts_by_language_is_refused(postgres_server: 
 
 
 def test_every_engine_macro_has_a_case() -> None:
-    looped = {"connected_components", "merge_replay"}  # materializations: test_parity builds the models that use them
-    parts = {"drop_work_tables", "replace_table", "scalar", "work_prefix", "work_table"}  # what those are made of
+    # Materializations: test_parity builds the models that use them.
+    looped = {"connected_components", "merge_replay", "ranked_union", "succession"}
+    parts = {
+        "component_table",
+        "drop_work_tables",
+        "replace_table",
+        "scalar",
+        "work_prefix",
+        "work_table",
+    }  # what those are made of
+    parts |= {"materialized"}  # a word, no value
+    parts |= {"combination_key", "node_key"}  # numbers of their engine: test_parity compares what is joined by them
     parts |= {"pattern_literal"}  # of matches and extract_group
     parts |= {"require_byte_order"}  # has a test of its own
     parts |= {

@@ -16,12 +16,17 @@
 {%- endmacro %}
 
 {% macro postgres__external_id(column, type) -%}
-    (jsonb_path_query_first(cast({{ column }} as jsonb), '$.externalIds[*] ? (@.type == "{{ type }}")') ->> 'id')
+    (jsonb_path_query_first(cast({{ column }} as jsonb), 'strict $.externalIds[*] ? (@.type == "{{ type }}")', '{}', true) ->> 'id')
 {%- endmacro %}
 
+{# from_json would read an object as a list of one. #}
 {% macro spark__external_id(column, type) -%}
     filter(
-        from_json(get_json_object({{ column }}, '$.externalIds'), 'array<struct<type: string, id: string>>'), item -> item.type = '{{ type }}'
+        case
+            when get_json_object({{ column }}, '$.externalIds') like '[%'
+                then from_json(get_json_object({{ column }}, '$.externalIds'), 'array<struct<type: string, id: string>>')
+        end,
+        item -> item.type = '{{ type }}'
     )[0].id
 {%- endmacro %}
 
