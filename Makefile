@@ -14,8 +14,8 @@ help: ## List the commands
 demo: $(VENV)/installed ## Generate the demo shop, run everything, say what came out
 	@$(BIN)/tessera demo
 
-test: $(VENV)/installed-dev ## Run the tests
-	@$(BIN)/python -m pytest -m "not slow and not cluster"
+test: $(VENV)/installed-dev ## Run the tests, a file a process, two at a time
+	@$(BIN)/python -m pytest -m "not slow and not cluster" --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/installed-dev ## Run the proofs that take minutes as well
 	@$(BIN)/python -m pytest -m "not cluster"

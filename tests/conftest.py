@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+TIMINGS: list[tuple[str, str, float, float]] = []  # what tests/engines ran, printed at the end
 TESSERA = [sys.executable, "-c", "from orchestration.cli import main; main()"]
 
 
@@ -71,3 +72,23 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     home = tmp_path_factory.mktemp("manifest") / "home"
     tessera(home, "dbt", "parse", "--quiet")
     return json.loads((home / "dbt" / "manifest.json").read_text(encoding="utf-8"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist hands over what its runs cost."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["timings"] = TIMINGS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take it from the worker."""
+    TIMINGS.extend(tuple(timing) for timing in getattr(node, "workeroutput", {}).get("timings", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each engine's runs cost."""
+    if TIMINGS:
+        terminalreporter.section("runs by engine")
+    for engine, what, seconds, cpu_seconds in TIMINGS:
+        terminalreporter.write_line(f"{engine:<14} {what:<28} {seconds:6.1f} s {cpu_seconds:6.1f} CPU-s")

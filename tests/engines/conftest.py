@@ -14,24 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import TIMINGS
 from tests.engines.cluster import standalone_cluster
-from tests.engines.parity import Outcome
-
-_timings: list[tuple[str, str, Outcome]] = []
 
 
 @pytest.fixture(scope="session")
-def timings() -> list[tuple[str, str, Outcome]]:
-    """What was run where, for the summary at the end."""
-    return _timings
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what each engine's runs cost."""
-    if _timings:
-        terminalreporter.section("runs by engine")
-    for engine, what, outcome in _timings:
-        terminalreporter.write_line(f"{engine:<14} {what:<28} {outcome.seconds:6.1f} s {outcome.cpu_seconds:6.1f} CPU-s")
+def timings() -> list[tuple[str, str, float, float]]:
+    """What was run where, for the summary at the end: engine, run, seconds, CPU-seconds."""
+    return TIMINGS
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ def online_retail(shared_data: Path) -> list[Delivery]:
 
 @pytest.fixture(scope="session")
 def runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, timings: list[tuple[str, str, Outcome]]
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, timings: list[tuple[str, str, float, float]]
 ) -> Runs:
     """Run deliveries on an engine, each engine and list of deliveries once."""
     done: dict[tuple[str, str], list[Outcome]] = {}
@@ -44,7 +44,9 @@ def runs(
         variables = request.getfixturevalue(engine)(homes[key].parent.name)
         for part in parts[len(done[key]) :]:
             done[key].append(run(homes[key], part, variables))
-            timings.append((engine, f"run {len(done[key])}, as of {part.as_of[:10]}", done[key][-1]))
+            outcome = done[key][-1]
+            what = f"run {len(done[key])}, as of {part.as_of[:10]}"
+            timings.append((engine, what, outcome.seconds, outcome.cpu_seconds))
         return done[key][: len(parts)]
 
     return run_all

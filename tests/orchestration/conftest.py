@@ -145,7 +145,7 @@ def land_news(home: Path) -> tuple[str, str]:
         call(10, "2026-11-05T09:00:00.000Z", type="page", name="Home", anonymousId=stranger),
         call(10, "2026-11-05T09:00:00.000Z", type="page", name="Home", anonymousId=stranger),
     ]
-    (home / "landing" / "shop_backend" / "news.ndjson").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (home / "landing" / "shop_web" / "news.ndjson").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return withdrawn, bought
 
 

@@ -201,9 +201,10 @@ def mistaken(workspace: Workspace, repeated: dict[str, bytes], tree: Path) -> Mi
     return Mistake(failed, former, workspace.folder / "mistaken")
 
 
-def test_a_failing_test_ends_the_run_with_1_and_names_the_model_and_the_test(mistaken: Mistake) -> None:
+def test_a_mistaken_trait_ends_the_run_with_1_and_is_named_with_its_file(mistaken: Mistake) -> None:
     assert mistaken.failed.returncode == 1
-    assert "unique_days_since_last_visit_profile_id" in mistaken.failed.stderr
+    assert "profiles/days_since_last_visit.sql" in mistaken.failed.stderr
+    assert "one row a profile_id" in mistaken.failed.stderr
     assert "Traceback" not in mistaken.failed.stderr
     assert "to do:" in mistaken.failed.stderr
     assert mistaken.failed.stdout == ""
@@ -211,7 +212,7 @@ def test_a_failing_test_ends_the_run_with_1_and_names_the_model_and_the_test(mis
 
 def test_a_failing_test_builds_nothing_on_what_it_doubts(mistaken: Mistake) -> None:
     assert "profile_traits" not in mistaken.failed.stderr
-    steps = [line.split()[0] for line in mistaken.failed.stderr.splitlines() if line.startswith("  ")]
+    steps = [line.split()[0] for line in mistaken.failed.stderr.splitlines() if line.startswith("  ") and line.strip()]
     assert not {"train", "publish", "sync"} & set(steps)
 
 
