@@ -13,7 +13,7 @@ import pytest
 from orchestration import project
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.load import load_files
-from orchestration.lib.warehouse import Warehouse, connect
+from orchestration.lib.warehouse import Embedded, Warehouse, connect
 
 TEXTS = [None, "", " ", "a,b", 'say "hi"', "two\nlines", "tab\tback\\slash", "größe 🙂", "null", "\\N", "'quoted'", "\\."]
 
@@ -76,7 +76,7 @@ def test_the_layer_keeps_every_value_and_replaces_by_key(warehouse: Warehouse) -
     # What was collected is handed over, and once.
     for _ in range(2):
         name = warehouse.collect("raw.ingest_rejects")
-        if not warehouse.is_embedded:
+        if not isinstance(warehouse, Embedded):
             warehouse.local.execute(f"insert into {name} values ('f', 1, 'eA==', 'not JSON')").fetchall()
             warehouse.deliver("raw.ingest_rejects", file_id="f")
             assert read("raw.ingest_rejects", "file_id, line_number, raw_base64, reason", "1") == [("f", 1, "eA==", "not JSON")]

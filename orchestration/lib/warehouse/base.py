@@ -36,8 +36,6 @@ class Warehouse(ABC):
     On the embedded engine the two are one and no row is copied; elsewhere rows come and go as Arrow.
     """
 
-    is_embedded = False
-
     def __init__(self, local: duckdb.DuckDBPyConnection, space: str) -> None:
         self.local = local
         self.space = space

@@ -47,8 +47,6 @@ def open_database(file: Path | None, settings: dict[str, Any], *, attempts: int 
 class Embedded(Warehouse):
     """The tables lie in the DuckDB of this process."""
 
-    is_embedded = True
-
     def __init__(self, local: duckdb.DuckDBPyConnection, space: str = "prod") -> None:
         super().__init__(local, space)
 
