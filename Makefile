@@ -38,7 +38,7 @@ lint: $(VENV)/installed-dev ## Check Python and SQL
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/sqlfmt --check dbt_project/models sql_traits
 
 clean: ## Remove the virtual environment and what dbt compiled (never your data)
-	rm -rf $(VENV) dbt_project/target dbt_project/dbt_packages dbt_project/macros/compiled
+	rm -rf $(VENV) dbt_project/target dbt_project/dbt_packages
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found; install it, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 2; }

@@ -19,8 +19,6 @@ SQL_TRAITS = ROOT / "sql_traits"
 SEEDS = ROOT / "seeds"
 CONFIG = DBT_PROJECT / "config"
 TRACKING_PLAN = DBT_PROJECT / "tracking_plan"
-COMPILED_MACROS = DBT_PROJECT / "macros" / "compiled"
-
 IDENTITY_OVERRIDES = SEEDS / "reference" / "identity_overrides.csv"
 
 DEFAULT_SPACE = "prod"
@@ -83,6 +81,11 @@ def models() -> Path:
 def dagster_home() -> Path:
     """Return the folder of Dagster's run storage."""
     return home() / "dagster"
+
+
+def compiled_macros() -> Path:
+    """Return the folder of the macros that the YAML files compile to; each home has its own, so two homes never share a setting."""
+    return home() / "macros"
 
 
 def dbt_target() -> Path:

@@ -47,6 +47,7 @@ def environment(as_of: str | None = None) -> dict[str, str]:
         "DBT_TARGET_PATH": str(paths.dbt_target()),
         "DBT_LOG_PATH": str(paths.dbt_target() / "logs"),
         "TESSERA_WAREHOUSE": str(paths.warehouse_file()),
+        "TESSERA_MACROS": str(paths.compiled_macros()),
         "TESSERA_SPACE": paths.space(),
         "TESSERA_TARGET": paths.target(),
         "TESSERA_SPARK_WAREHOUSE": os.environ.get("TESSERA_SPARK_WAREHOUSE") or str(paths.home() / "spark"),
@@ -110,9 +111,9 @@ def prepare() -> Path:
 
     Does nothing twice: the manifest is parsed again only when a file of the project changed.
     """
-    config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.COMPILED_MACROS, paths.identity_config())
+    config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.compiled_macros(), paths.identity_config())
     overrides.check(paths.IDENTITY_OVERRIDES, config.read(paths.identity_config(), "identity"))
-    plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.COMPILED_MACROS / "tracking_plan.sql")
+    plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.compiled_macros() / "tracking_plan.sql")
     manifest, stamp = paths.dbt_target() / "manifest.json", paths.dbt_target() / "prepared.json"
     state = {"files": _project_state(), **environment()}
     if manifest.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == state:
@@ -134,7 +135,7 @@ def _project_state() -> str:
     """Return a hash of the names, sizes and times of every file that dbt reads."""
     digest = hashlib.sha256()
     skipped = {"target", "dbt_packages", "logs"}
-    for root in (paths.DBT_PROJECT, paths.SQL_TRAITS, paths.SEEDS):
+    for root in (paths.DBT_PROJECT, paths.compiled_macros(), paths.SQL_TRAITS, paths.SEEDS):
         for file in sorted(root.rglob("*")):
             if file.is_file() and not skipped & set(file.relative_to(root).parts):
                 stat = file.stat()

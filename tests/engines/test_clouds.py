@@ -73,13 +73,13 @@ CONTRACTS = """
 def offline_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project that compiles without a warehouse; its models with a loop compile to the statements of the loop."""
     tree = tmp_path_factory.mktemp("clouds")
-    made = shutil.ignore_patterns("target", "dbt_packages", "logs", "compiled")
+    made = shutil.ignore_patterns("target", "dbt_packages", "logs")
     for name in ("dbt_project", "sql_traits", "seeds"):
         shutil.copytree(ROOT / name, tree / name, ignore=made)
     shutil.copy(ROOT / "profiles.yml", tree)
     project = tree / "dbt_project"
-    config.compile_macros(project / "config", project / "models", project / "macros" / "compiled")
-    plan_compile.write(plan_model.read(project / "tracking_plan"), project / "macros" / "compiled" / "tracking_plan.sql")
+    config.compile_macros(project / "config", project / "models", tree / "macros")
+    plan_compile.write(plan_model.read(project / "tracking_plan"), tree / "macros" / "tracking_plan.sql")
     (project / "macros" / "stubs.sql").write_text(STUBS)
     (project / "analyses").mkdir()
     (project / "analyses" / "contracts.sql").write_text(CONTRACTS)
@@ -113,6 +113,7 @@ def _dbt(tree: Path, target: str, *arguments: str, **variables: str) -> None:
         "DBT_LOG_PATH": str(tree / "logs"),
         "DO_NOT_TRACK": "1",
         "TESSERA_AS_OF": "2026-11-01T00:00:00",
+        "TESSERA_MACROS": str(tree / "macros"),
         "TESSERA_TARGET": target,
         "TESSERA_WAREHOUSE": str(tree / "none.duckdb"),
         "TESSERA_BIGQUERY_METHOD": "oauth-secrets",

@@ -547,7 +547,7 @@ def _sql(engine: str, value: str | int | None, kind: str) -> str:
 def _project(folder: Path, engine: str) -> None:
     """Write a dbt project with our macros, the cases' inputs, one query for all expressions, one for all aggregates, and a seed."""
     text = "string" if engine == "spark" else "text"
-    shutil.copytree(ROOT / "dbt_project" / "macros", folder / "macros", ignore=shutil.ignore_patterns("compiled", "tests"))
+    shutil.copytree(ROOT / "dbt_project" / "macros", folder / "macros", ignore=shutil.ignore_patterns("tests"))
     settings = {
         "name": "tessera",
         "profile": "tessera",

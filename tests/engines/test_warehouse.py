@@ -21,7 +21,7 @@ TEXTS = [None, "", " ", "a,b", 'say "hi"', "two\nlines", "tab\tback\\slash", "gr
 @pytest.fixture(params=["duckdb_engine", "postgres", "spark"])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     """An engine as the environment would name it, with the tables that Python owns."""
-    for name, value in request.getfixturevalue(request.param)("layer").items():
+    for name, value in request.getfixturevalue(request.param)(tmp_path.name).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TESSERA_HOME", str(tmp_path / "home"))
     with project.open_warehouse() as opened:
