@@ -191,7 +191,7 @@ def test_half_the_lines_in_latin_1_are_rejected_one_by_one(deliver):
 
 # ---------------------------------------------------------------- bad files
 
-CALLS_GZ = gzip.compress(lines_of(*(b'{"messageId":"%d"}' % i for i in range(5_000))))
+CALLS_GZ = gzip.compress(lines_of(*(b'{"messageId":"%d"}' % i for i in range(5_000))), mtime=0)
 
 REFUSED = {
     "truncated gzip": (CALLS_GZ[:-100], "gzip whose end is missing"),
@@ -205,7 +205,7 @@ REFUSED = {
     "spreadsheet": (b"PK\x03\x04\x14", "a zip archive or a spreadsheet"),
     "PDF": (b"%PDF-1.7\n", "a PDF"),
     "UTF-16": ('{"a":1}\n'.encode("utf-16"), "UTF-16"),
-    "gzip within gzip": (gzip.compress(CALLS_GZ), "gzip within gzip"),
+    "gzip within gzip": (gzip.compress(CALLS_GZ, mtime=0), "gzip within gzip"),
     "CSV": (b"email,name\n" + CANARY + b",Jane\n", "CSV"),
     "JSON array": (b'[{"email":"' + CANARY + b'"}]', "a JSON array"),
     "JSON array over lines": (b'[\n{"messageId":1},\n{"messageId":2}\n]\n', "a JSON array"),
@@ -242,7 +242,7 @@ def test_gzip_is_known_by_its_bytes_and_may_have_several_members(con, deliver):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "it is empty"), (gzip.compress(b""), "it has no lines"), (b"\n\r\n \n", "it has no lines")]
+    ("content", "message"), [(b"", "it is empty"), (gzip.compress(b"", mtime=0), "it has no lines"), (b"\n\r\n \n", "it has no lines")]
 )
 def test_an_empty_file_is_recorded_as_such(con, deliver, content, message):
     report = deliver(content)
