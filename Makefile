@@ -15,7 +15,7 @@ demo: $(VENV)/installed ## Generate the demo shop, run everything, say what came
 	@$(BIN)/tessera demo
 
 test: $(VENV)/installed-dev ## Run the tests, a file a process, two at a time
-	@$(BIN)/python -m pytest -m "not slow and not cluster" --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow and not cluster" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/installed-dev ## Run the proofs that take minutes as well
 	@$(BIN)/python -m pytest -m "not cluster"

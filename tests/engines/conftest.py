@@ -54,24 +54,22 @@ def postgres(postgres_server: dict[str, str]) -> Callable[[str], dict[str, str]]
 
 
 @pytest.fixture(scope="session")
-def spark() -> Callable[[str], dict[str, str]]:
+def spark(spark_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, str]]:
     """Spark in one process on this machine."""
-    if not shutil.which("java"):
-        pytest.skip("no Java: install Debian's package default-jre-headless")
-    if not (importlib.util.find_spec("pyspark") and importlib.util.find_spec("dbt.adapters.spark")):
-        pytest.skip("no Spark: pip install '.[spark]'")
-    # So little data is not worth an optimising compiler, nor many partitions.
-    quick = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", "TESSERA_SPARK_PARTITIONS": "1"}
-    return lambda name: {"TESSERA_TARGET": "spark", "TESSERA_MEMORY_LIMIT": "2g"} | quick
+    # So little data is not worth compiling queries for.
+    folder = tmp_path_factory.mktemp("spark-conf")
+    interpreted = "spark.sql.codegen.wholeStage false\nspark.sql.codegen.factoryMode NO_CODEGEN\n"
+    (folder / "spark-defaults.conf").write_text(interpreted, encoding="utf-8")
+    return lambda name: spark_server | {"TESSERA_SPARK_PARTITIONS": "1", "SPARK_CONF_DIR": str(folder)}
 
 
 @pytest.fixture(scope="session")
 def spark_cluster(
-    spark: Callable[[str], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+    spark_server: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], dict[str, str]]]:
-    """A master and two workers."""
+    """A master and two workers, which compile queries as Spark does by default."""
     with standalone_cluster(tmp_path_factory.mktemp("cluster")) as variables:
-        yield lambda name: spark(name) | variables | {"TESSERA_SPARK_PARTITIONS": "2"}
+        yield lambda name: spark_server | variables | {"TESSERA_SPARK_PARTITIONS": "2"}
 
 
 @pytest.fixture(scope="session")
@@ -124,4 +122,6 @@ def spark_server() -> dict[str, str]:
         pytest.skip("no Java: install Debian's package default-jre-headless")
     if not (importlib.util.find_spec("pyspark") and importlib.util.find_spec("dbt.adapters.spark")):
         pytest.skip("no Spark: pip install '.[spark]'")
-    return {"TESSERA_TARGET": "spark"}
+    # So little data is not worth an optimising compiler.
+    java = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    return {"TESSERA_TARGET": "spark", "TESSERA_MEMORY_LIMIT": "2g", "JAVA_TOOL_OPTIONS": java}

@@ -242,7 +242,8 @@ def test_gzip_is_known_by_its_bytes_and_may_have_several_members(con, deliver):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "it is empty"), (gzip.compress(b"", mtime=0), "it has no lines"), (b"\n\r\n \n", "it has no lines")]
+    ("content", "message"),
+    [(b"", "it is empty"), (gzip.compress(b"", mtime=0), "it has no lines"), (b"\n\r\n \n", "it has no lines")],
 )
 def test_an_empty_file_is_recorded_as_such(con, deliver, content, message):
     report = deliver(content)
