@@ -183,7 +183,7 @@ def dbt_command(context: typer.Context) -> None:
 
     with lock.writer(paths.home(), "dbt"):
         project.ensure_tables()
-        project.prepare()
+        project.compile_config()
         result = project.dbt(*context.args, as_of=project.as_of())
     raise typer.Exit(result.returncode)
 

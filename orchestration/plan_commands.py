@@ -157,7 +157,7 @@ def release(
     with lock.writer(paths.home(), "plan release"):
         if preview:
             published = json.loads((publish.current(paths.published()) / "manifest.json").read_text(encoding="utf-8"))
-            project.prepare()
+            project.compile_config()
             project.check(
                 project.dbt(
                     "run", "--quiet", "--select", "stg_segment__events", "events", as_of=published["as_of"], capture=True

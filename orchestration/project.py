@@ -106,20 +106,25 @@ def dbt(*arguments: str, as_of: str, capture: bool = False) -> subprocess.Comple
     )
 
 
-def prepare() -> Path:
-    """Make the project ready: config compiled, local packages linked, manifest current. Return the manifest.
-
-    Does nothing twice: the manifest is parsed again only when a file of the project changed.
-    """
+def compile_config() -> None:
+    """Make the project ready for dbt: the YAML files checked and compiled, the local packages linked."""
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.compiled_macros(), paths.identity_config())
     overrides.check(paths.IDENTITY_OVERRIDES, config.read(paths.identity_config(), "identity"))
     plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.compiled_macros() / "tracking_plan.sql")
+    if not all((paths.DBT_PROJECT / "dbt_packages" / package).exists() for package in ("sql_traits", "tessera_seeds")):
+        check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
+
+
+def prepare() -> Path:
+    """Make the project ready for Dagster too: its manifest is current. Return the manifest.
+
+    Does nothing twice: the manifest is parsed again only when a file of the project changed.
+    """
+    compile_config()
     manifest, stamp = paths.dbt_target() / "manifest.json", paths.dbt_target() / "prepared.json"
     state = {"files": _project_state(), **environment()}
     if manifest.exists() and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == state:
         return manifest
-    if not all((paths.DBT_PROJECT / "dbt_packages" / package).exists() for package in ("sql_traits", "tessera_seeds")):
-        check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
     check(dbt("parse", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not read the project.")
     stamp.write_text(json.dumps(state), encoding="utf-8")
     return manifest
