@@ -151,6 +151,7 @@ def test_loading_the_file_a_second_time_changes_no_table(shop: Shop, delivered: 
     assert (built(shop.home, tables), fingerprint(now)) == before
 
 
+@pytest.mark.slow
 def test_twenty_shuffled_pieces_give_the_same_published_tables(shop: Shop, delivered: Path, tmp_path: Path) -> None:
     """Lines and files in another order: the loads come one file at a time, each with its own part of everybody's history."""
     pieces = write_shuffled(tmp_path / "pieces", read_lines(delivered), pieces=20, seed=20)
