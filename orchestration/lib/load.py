@@ -1,4 +1,4 @@
-"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, JSON arrays or Parquet, ad spend as CSV.
+"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, JSON arrays or Parquet, object tables.
 
 One file is one transaction: its rows, rejected lines, phone numbers and line in the ledger appear together or not at all.
 Nothing is dropped: lines = rows loaded + rows rejected + duplicates, for every file.
@@ -11,17 +11,14 @@ array and a row of Parquet too; its line number is its place among them, from 1.
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 import json
 import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -34,7 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestration.lib import sources
+from orchestration.lib import object_tables, sources
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.warehouse import TABLES, Warehouse, literal
 
@@ -119,15 +116,31 @@ def load_files(
     return _load(warehouse, files, partial(_load_calls, region=region), allowed, on_file)
 
 
-def load_ad_spend(
+def load_tables(
     warehouse: Warehouse,
     paths: Sequence[Path],
     *,
+    region: str,
+    table: str | None = None,
     on_file: Callable[[FileReport], None] | None = None,
 ) -> LoadReport:
-    """Load CSV files of ad spend in the shape of Fivetran's `ad_reporting__campaign_report`; of a folder, every *.csv (.gz)."""
-    allowed = f"CSV with a header that has {', '.join(SPEND_REQUIRED)}; currency and synced_at may be added"
-    return _load(warehouse, [(path, "ad_spend") for path in _find(paths, (".csv",))], _load_spend, allowed, on_file)
+    """Load files of object tables (`object_tables.SHAPES`), each by its name's beginning or by `table`; of a folder, every *.csv,
+    *.ndjson, *.jsonl (also .gz) and *.parquet in it."""
+    report = LoadReport()
+    for path in _find(paths, (".csv", ".ndjson", ".jsonl", ".parquet")):
+        name = table or object_tables.name_of(path.name)
+        shape = object_tables.SHAPES[name] if name else None
+        allowed = f"a name that begins with one of {', '.join(object_tables.SHAPES)}"
+        if shape:
+            allowed = f"CSV, NDJSON or Parquet with the columns {', '.join(shape.required)}"
+            allowed += f", and one of {', '.join(shape.one_of)}" if shape.one_of else ""
+            more = [
+                column for column in shape.types if column not in (*shape.required, *shape.one_of, *shape.columns, *shape.fixed)
+            ]
+            allowed += f"; {', '.join(more)} may be added" if more else ""
+        load = partial(_load_rows, shape=shape, region=region)
+        report.files += _load(warehouse, [(path, name or "tables")], load, allowed, on_file).files
+    return report
 
 
 # ---------------------------------------------------------------- files and the ledger
@@ -605,6 +618,19 @@ def _normalise_phones(warehouse: Warehouse, phones: set[str], region: str) -> No
         warehouse.write("raw.phone_numbers", pa.table(rows, PHONES))
 
 
+def normalise_landed_phones(warehouse: Warehouse, schemas: Iterable[str], *, region: str) -> None:
+    """Add the phone numbers in tables that Segment or RudderStack landed (traits of identifies and of contexts) to raw.phone_numbers."""
+    phones: set[str] = set()
+    for schema in schemas:
+        for table, columns in warehouse.columns_of(schema).items():
+            wanted = ("phone", "context_traits_phone") if table.lower() == "identifies" else ("context_traits_phone",)
+            for column in (warehouse.quote(name) for name in columns if name.lower() in wanted):
+                relation = f"{warehouse.quote(schema)}.{warehouse.quote(table)}"
+                phones.update(str(phone) for (phone,) in warehouse.rows(f"select distinct {column} from {relation}") if phone)
+    if phones:
+        _normalise_phones(warehouse, phones, region)
+
+
 def e164(phone: str, region: str) -> str | None:
     """Return the number as +<country code><number>; None where its length is impossible or all its digits are the same.
 
@@ -620,97 +646,71 @@ def e164(phone: str, region: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-# ---------------------------------------------------------------- ad spend
+# ---------------------------------------------------------------- object tables
 
-SPEND_TEXTS = ("platform", "account_id", "account_name", "campaign_id", "campaign_name", "currency")
-SPEND_REQUIRED = (*SPEND_TEXTS[:-1], "clicks", "impressions", "spend", "date_day")
-SPEND = pa.schema(
-    [(name, pa.string()) for name in SPEND_TEXTS]
-    + [("clicks", pa.int64()), ("impressions", pa.int64()), ("spend", pa.decimal128(18, 4))]
-    + [("date_day", pa.date32()), ("synced_at", pa.timestamp("us")), ("line_number", pa.int64())]
-)
-SPEND_REJECTS = pa.schema(
-    [("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())]
-)
+REJECTS = pa.schema([("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())])
 
 
-def _load_spend(warehouse: Warehouse, file: BinaryIO, *, file_id: str, source: str) -> _Counts:
-    content = b"".join(_content(file)).removeprefix(BOM)
-    _refuse_other_kind(content)
-    header_line, *lines = (line.rstrip(b"\r") for line in content.split(b"\n"))
-    header = [name.strip(' "').lower() for name in header_line.decode(errors="replace").split(",")]
-    if content and (missing := [name for name in SPEND_REQUIRED if name not in header]):
-        raise _RefusedError(f"a first line without {', '.join(missing)}", "name the columns there, separated by commas")
+def _load_rows(
+    warehouse: Warehouse, file: BinaryIO, *, file_id: str, source: str, shape: object_tables.Shape | None, region: str
+) -> _Counts:
+    if shape is None:
+        raise _RefusedError("its name begins with that of no table", "rename the file, or move it out of landing/tables")
     rows, rejects = [], []
-    for line_number, line in enumerate(lines, start=2):
-        if not line.strip():
-            continue
+    for line_number, line, fields in _fields(file, shape):
         try:
-            rows.append(_spend_row(line, header) | {"line_number": line_number})
+            rows.append(object_tables.typed(fields(), shape) | {"line_number": line_number})
         except ValueError as reason:
             raw_base64 = base64.b64encode(line).decode()
-            rejects.append({"line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
-    columns = ", ".join(SPEND.names[:-1])
+            rejects.append({"file_id": file_id, "line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
+    columns = ", ".join(shape.types)
     # Grouping takes two nulls for equal, as a join does not. Line 0 stands for the rows of earlier files.
-    delivered = pa.Table.from_pylist(rows, SPEND)  # noqa: F841 (DuckDB finds it by its name)
-    with warehouse.reading("raw.ad_spend") as earlier:
+    delivered = pa.Table.from_pylist(rows, object_tables.schema(shape))  # noqa: F841 (DuckDB finds it by its name)
+    with warehouse.reading(shape.table) as earlier:
         new = warehouse.local.sql(
             f"""select {columns}, $file_id as file_id, min(line_number) as line_number
             from (select {columns}, line_number from delivered union all select {columns}, 0 from {earlier})
             group by {columns} having min(line_number) > 0 order by line_number""",
             params={"file_id": file_id},
         ).to_arrow_table()
-    rejected = pa.Table.from_pylist([{"file_id": file_id} | reject for reject in rejects], SPEND_REJECTS)
-    warehouse.write("raw.ad_spend", new, file_id=file_id)
-    warehouse.write("raw.ingest_rejects", rejected, file_id=file_id)
+    warehouse.write(shape.table, new, file_id=file_id)
+    warehouse.write("raw.ingest_rejects", pa.Table.from_pylist(rejects, REJECTS), file_id=file_id)
+    _normalise_phones(warehouse, {row["recipient"] for row in rows if row.get("channel") == "sms" and "recipient" in row}, region)
     return _Counts(new.num_rows, len(rejects), len(rows) - new.num_rows)
 
 
-def _spend_row(line: bytes, header: list[str]) -> dict[str, Any]:
-    """Return the typed columns of a line of CSV. A ValueError gives the reason to reject it, without its content."""
-    try:
-        [values] = csv.reader([line.decode()], strict=True)
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None
-    except csv.Error:
-        raise ValueError("a quote is not closed on its line") from None
-    if len(values) != len(header):
-        raise ValueError(f"{len(values)} fields where the header has {len(header)}")
-    row = {name: value.strip() or None for name, value in zip(header, values, strict=True)}
-    if missing := [name for name in ("platform", "spend", "date_day") if row[name] is None]:
-        raise ValueError(f"{' and '.join(missing)} missing")
-    typed: dict[str, Any] = {name: row.get(name) for name in SPEND_TEXTS}
-    for name, parse in (
-        ("clicks", _count), ("impressions", _count), ("spend", _money), ("date_day", _day), ("synced_at", _utc)
-    ):  # fmt: skip
+def _fields(file: BinaryIO, shape: object_tables.Shape) -> Iterator[tuple[int, bytes, Callable[[], Mapping[str, str | None]]]]:
+    """Yield the rows of CSV (line 1 is its header), NDJSON or Parquet: number, bytes, and what reads its fields."""
+    if file.read(4) == b"PAR1":
         try:
-            typed[name] = parse(row[name]) if row.get(name) else None
-        except (ValueError, ArithmeticError):
-            raise ValueError(f"{name} cannot be read") from None
-    return typed
+            table = pq.read_table(pa.BufferReader(b"PAR1" + file.read()), page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise _RefusedError(f"damaged Parquet ({type(error).__name__})", "deliver the file again") from None
+        _refuse_missing(shape, [name.lower() for name in table.column_names])
+        for number, row in enumerate(table.to_pylist(), start=1):
+            fields = {name.lower(): object_tables.text_of(value) for name, value in row.items()}
+            yield number, json.dumps(fields).encode(), partial(dict, fields)
+        return
+    file.seek(0)
+    content = b"".join(_content(file)).removeprefix(BOM)
+    _refuse_other_kind(content)
+    lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
+    if content.lstrip()[:1] == b"{" and b'"messageId"' not in lines[0]:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield number, line, partial(object_tables.from_json, line)
+        return
+    header = [name.strip(' "').lower() for name in lines[0].decode(errors="replace").split(",")]
+    if content:
+        _refuse_missing(shape, header)
+    for number, line in enumerate(lines[1:], start=2):
+        if line.strip():
+            yield number, line, partial(object_tables.from_csv, line, header)
 
 
-def _count(text: str) -> int:
-    number = Decimal(text)  # some exports write 12.0
-    if not 0 <= number < 2**63 or number != int(number):
-        raise ValueError
-    return int(number)
-
-
-def _money(text: str) -> Decimal:
-    number = Decimal(text)
-    if not abs(number) < 10**14:
-        raise ValueError
-    return number.quantize(Decimal("0.0001"), ROUND_HALF_UP)
-
-
-def _day(text: str) -> date:
-    return datetime.fromisoformat(text).date()
-
-
-def _utc(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+def _refuse_missing(shape: object_tables.Shape, columns: Sequence[str]) -> None:
+    if missing := [name for name in shape.required if name not in columns]:
+        raise _RefusedError(f"columns without {', '.join(missing)}", "name the columns in the first line, separated by commas")
 
 
 # ---------------------------------------------------------------- DuckDB

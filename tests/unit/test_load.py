@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import gzip
 import hashlib
 import io
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -23,9 +25,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.lib import load
+from orchestration.lib import load, object_tables
 from orchestration.lib.errors import TesseraError, UsageError
-from orchestration.lib.load import FileReport, LoadReport, load_ad_spend, load_files
+from orchestration.lib.load import FileReport, LoadReport, load_files
 from orchestration.lib.warehouse import Embedded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +37,7 @@ CANARY = b"jane.canary@example.com"
 
 RAW_TABLES = ["events", "ingest_files", "ingest_rejects", "phone_numbers", "ad_spend"]
 Load = Callable[..., LoadReport]
+load_ad_spend = partial(load.load_tables, table="ad_spend", region="GB")
 
 
 @pytest.fixture
@@ -544,7 +547,7 @@ KILLED_LOAD = """
 import os, signal, sys, threading
 from pathlib import Path
 import duckdb
-from orchestration.lib import load
+from orchestration.lib import load, object_tables
 from orchestration.lib.warehouse import Embedded
 
 file, folder, statement, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
@@ -704,6 +707,78 @@ def test_a_table_that_is_not_ad_spend_is_refused(con, tmp_path):
     assert CANARY.decode() not in str(report.error)
     assert spend(con, tmp_path / "b.csv", b'{"messageId":"1"}').status == "refused"
     assert spend(con, tmp_path / "c.csv").message == "it is empty"
+
+
+# ---------------------------------------------------------------- other object tables
+
+TICKETS = [
+    {
+        "ticket_id": "t-1",
+        "email": "ada@example.com",
+        "status": "Open",
+        "opened_at": "2026-01-05T10:00:00+01:00",
+        "priority": "high",
+    },
+    {"ticket_id": "t-2", "user_id": 17, "status": "solved", "opened_at": "2026-01-05", "solved_at": "2026-01-06T00:00:00Z"},
+]
+BAD_TICKETS = {
+    "user_id and email missing": {"ticket_id": "t-3", "status": "open", "opened_at": "2026-01-05"},
+    "status is none of open, pending, solved, closed": TICKETS[0] | {"status": "lost"},
+    "opened_at cannot be read": TICKETS[0] | {"opened_at": "soon"},
+    "ticket_id missing": TICKETS[0] | {"ticket_id": " "},
+}
+
+
+def _as_csv(rows: list[dict]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson.gz", "parquet"])
+def test_an_object_table_is_read_from_csv_ndjson_and_parquet_and_bad_rows_are_kept(con, tmp_path, kind):
+    delivered = [*TICKETS, TICKETS[0], *BAD_TICKETS.values()]
+    texts = [{key: str(value) for key, value in row.items()} for row in delivered]
+    content = {
+        "csv": lambda: _as_csv(delivered),
+        "ndjson.gz": lambda: gzip.compress(lines_of(*(json.dumps(row).encode() for row in delivered))),
+        "parquet": lambda: parquet(
+            pa.Table.from_pylist(texts, pa.schema([(key, pa.string()) for key in {**texts[0], **texts[1]}]))
+        ),
+    }[kind]()
+    (tmp_path / f"support_tickets-2026.{kind}").write_bytes(content)
+    [report] = load.load_tables(Embedded(con), [tmp_path], region="GB").files
+    assert (report.lines, report.rows_loaded, report.rows_rejected, report.rows_duplicate) == (7, 2, 4, 1)
+    assert rows(con, "select ticket_id, user_id, email, status, priority, opened_at, solved_at from raw.support_tickets order by 1") == [
+        ("t-1", None, "ada@example.com", "open", "high", datetime.fromisoformat("2026-01-05T09:00:00"), None),
+        ("t-2", "17", None, "solved", None, datetime.fromisoformat("2026-01-05"), datetime.fromisoformat("2026-01-06")),
+    ]  # fmt: skip
+    assert [reason for (reason,) in rows(con, "select reason from raw.ingest_rejects order by line_number")] == list(BAD_TICKETS)
+    assert rows(con, "select distinct source_id from raw.ingest_files") == [("support_tickets",)]
+
+
+def test_the_numbers_that_sms_went_to_are_normalised(con, tmp_path):
+    header = b"message_id,channel,event,recipient,occurred_at"
+    sms, email = b"m-1,SMS,sent,07911 123456,2026-01-05T10:00:00Z", b"m-2,email,opened,ada@example.com,2026-01-05T10:00:00Z"
+    (tmp_path / "message_engagements.csv").write_bytes(lines_of(header, sms, email))
+    load.load_tables(Embedded(con), [tmp_path], region="GB")
+    assert rows(con, "select phone, phone_e164 from raw.phone_numbers") == [("07911 123456", "+447911123456")]
+
+
+def test_a_file_of_no_known_table_is_refused_with_the_names_that_are_known(con, tmp_path):
+    (tmp_path / "spend.csv").write_bytes(lines_of(SPEND_HEADER, SPEND_ROW))
+    [report] = load.load_tables(Embedded(con), [tmp_path], region="GB").files
+    assert "its name begins with that of no table" in report.error.found
+    assert "ad_spend, google_ads_campaign_stats" in report.error.allowed
+
+
+def test_every_shape_fills_columns_that_its_raw_table_has():
+    for name, shape in object_tables.SHAPES.items():
+        named = {*shape.filled, *shape.one_of, *shape.columns, *shape.fixed, *shape.words, *shape.scale}
+        assert named <= set(shape.types), name
+        assert object_tables.name_of(f"{name}-2026-01-31.csv") == name
 
 
 # ---------------------------------------------------------------- real input
