@@ -6,7 +6,7 @@
         lower({{ text }})
     {%- elif modules.re.match("(float|double|real)", column.type) -%}
         case when lower({{ text }}) not in ('nan', 'inf', '-inf', 'infinity', '-infinity') then {{ text }} end
-    {%- elif modules.re.match("(json|variant|super|object|array|struct|map)", column.type) -%}
+    {%- elif modules.re.match("(json|variant|super|object)", column.type) -%}
         {{ text }}
     {%- elif modules.re.match("(timestamp|datetime)", column.type) -%}
         {{ json_string(timestamp_text(parse_timestamp(landed_time(column)))) }}

@@ -8,21 +8,7 @@
     "groups": "group",
     "aliases": "alias",
 } %}
-{% set shared = [
-    "id",
-    "user_id",
-    "anonymous_id",
-    "event",
-    "event_text",
-    "timestamp",
-    "original_timestamp",
-    "sent_at",
-    "received_at",
-    "uuid",
-    "uuid_ts",
-    "loaded_at",
-    "rudder_id",
-] %}
+{% set shared = landed_shared_columns() %}
 {% set selects, event_ids = [], [] %}
 {% for place in config_inputs().segment_tables %}
     {% set tables = landed_tables(place) %}
@@ -57,7 +43,7 @@
                 {% endfor -%}
                 {{ text_literal(place.source or place.schema) }} as source_id,
                 {{ text_literal("table " ~ place.schema ~ "." ~ table.name) }} as file_id
-            from {{ table.relation }}
+            from {{ table.relation }} as landed
         {%- endset %}
         {% if table.name == "tracks" %}
             {% set calls_of_events = [] %}
@@ -73,7 +59,7 @@
                     call
                     ~ " where not exists (select 1 from ("
                     ~ calls_of_events | join(" union all ")
-                    ~ ") as stored where stored.id = "
+                    ~ ") as stored where stored.id = landed."
                     ~ columns.id.name
                     ~ ")"
                 ) %}

@@ -137,9 +137,9 @@ def test_a_call_whose_event_has_no_table_is_taken_from_tracks(from_calls: list[d
     with duckdb.connect() as connection:
         raw_tables(connection)
         _land(connection, "web_prod", without=("order_completed", "pages"))
-        connection.execute("delete from web_prod.signed_up; alter table web_prod.tracks drop column sent_at").fetchall()
+        connection.execute("update web_prod.signed_up set id = 'm-9'; alter table web_prod.tracks drop column sent_at").fetchall()
         events = {event["event_id"]: event for event in _staged(connection, "web_prod")}
-        assert set(events) == {"m-2", "m-3", "m-4", "m-5", "m-6", "m-7"}
+        assert set(events) == {"m-2", "m-3", "m-4", "m-5", "m-6", "m-7", "m-9"}
         expected = {event["event_id"]: event for event in from_calls}
         assert events["m-2"] == expected["m-2"] | {"properties": {}, "sent_at": None}
         assert events["m-3"] == expected["m-3"] | {"sent_at": None}
