@@ -695,9 +695,11 @@ def _fields(file: BinaryIO, shape: object_tables.Shape) -> Iterator[tuple[int, b
     content = b"".join(_content(file)).removeprefix(BOM)
     _refuse_other_kind(content)
     lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
-    if content.lstrip()[:1] == b"{" and b'"messageId"' not in lines[0]:
+    if content.lstrip()[:1] == b"{":
         for number, line in enumerate(lines, start=1):
             if line.strip():
+                if number == 1:
+                    _refuse_missing(shape, _names_of(line))
                 yield number, line, partial(object_tables.from_json, line)
         return
     header = [name.strip(' "').lower() for name in lines[0].decode(errors="replace").split(",")]
@@ -708,9 +710,19 @@ def _fields(file: BinaryIO, shape: object_tables.Shape) -> Iterator[tuple[int, b
             yield number, line, partial(object_tables.from_csv, line, header)
 
 
+def _names_of(line: bytes) -> Sequence[str]:
+    try:
+        return list(object_tables.from_json(line))
+    except ValueError:
+        return []
+
+
 def _refuse_missing(shape: object_tables.Shape, columns: Sequence[str]) -> None:
     if missing := [name for name in shape.required if name not in columns]:
-        raise _RefusedError(f"columns without {', '.join(missing)}", "name the columns in the first line, separated by commas")
+        raise _RefusedError(
+            f"columns without {', '.join(missing)}",
+            "name the columns in the first line, separated by commas (in NDJSON: as keys)",
+        )
 
 
 # ---------------------------------------------------------------- DuckDB

@@ -152,3 +152,18 @@ def test_a_call_in_a_file_and_in_a_table_twice_is_one_event(tmp_path: Path, from
         _land(connection, "web_prod")
         connection.execute("insert into web_prod.identifies select * from web_prod.identifies").fetchall()
         assert [event["event_id"] for event in _staged(connection, "web_prod")] == [event["event_id"] for event in from_calls]
+
+
+def test_a_call_of_rudderstack_has_its_time_and_its_contact_in_their_own_places(tmp_path: Path) -> None:
+    call = {
+        "messageId": "r-1", "type": "identify", "userId": "u", "anonymousId": "a", "rudderId": "x", "channel": "web",
+        "originalTimestamp": "2026-01-05T12:00:00.000Z", "sentAt": "2026-01-05T12:00:05.000Z", "receivedAt": "2026-01-05T10:00:07.000Z",
+        "context": {"traits": {"email": "ada@example.com"}, "sessionId": 1},
+    }  # fmt: skip
+    with duckdb.connect() as connection:
+        raw_tables(connection)
+        load.load_files(Embedded(connection), [write_calls(tmp_path / "calls.ndjson", [call])], source="rudder", region="GB")
+        BareProject(connection).run(["stg_segment__events"])
+        found = connection.execute("select email, cast(occurred_at as varchar) from staging.stg_segment__events").fetchall()
+    # Received 10:00:07 less the 5 s that the client, two hours fast, measured between the call and its sending.
+    assert found == [("ada@example.com", "2026-01-05 10:00:02")]
