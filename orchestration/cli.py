@@ -68,7 +68,10 @@ def run(as_json: Json = False) -> None:
 
 @app.command()
 def load(
-    files: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files (NDJSON, plain or gzip) or folders of them.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Files (NDJSON or a JSON array, plain or gzip; Parquet) or folders of them."),
+    ],
     source: Annotated[str | None, typer.Option(help="Name of the source; default: the name of each file's folder.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -94,7 +97,7 @@ def load(
             raise typer.Exit(1)
     elif not report.files:
         print(
-            f"No files to load in {', '.join(map(str, files))}: a folder's *.ndjson, *.jsonl and *.json are loaded, plain or .gz."
+            f"No files to load in {', '.join(map(str, files))}: a folder's *.ndjson, *.jsonl, *.json (also .gz) and *.parquet are."
         )
     report.raise_for_refused()
 

@@ -9,14 +9,15 @@ from orchestration import paths, project
 from orchestration.defs.resources import Workspace
 from orchestration.lib import config, load
 from orchestration.lib.progress import step
+from orchestration.lib.warehouse import TABLES as PYTHON_TABLES
 from orchestration.lib.warehouse import Warehouse
 
-TABLES = ["events", "ingest_files", "ingest_rejects", "phone_numbers", "ad_spend", "workspace"]
+TABLES = [name.split(".")[1] for name in PYTHON_TABLES if name.startswith("raw.")]
 
 landing_files = dg.AssetSpec(
     ["landing", "files"],
     group_name="raw",
-    description="Files delivered to the landing folder: `landing/<source>/*.ndjson[.gz]` and `landing/tables/ad_spend*.csv`.",
+    description="Files delivered to the landing folder: `landing/<source>/*.ndjson[.gz]` and `landing/tables/<table>*.csv`.",
 )
 
 
@@ -43,7 +44,10 @@ def load_landing(opened: Warehouse) -> load.LoadReport:
     identity = config.read(paths.identity_config(), "identity")
     sources = [folder for folder in folders if folder.name != "tables"]
     report = load.load_files(opened, sources, source=None, region=identity.default_region)
-    report.files += load.load_ad_spend(opened, sorted((paths.landing() / "tables").glob("ad_spend*.csv"))).files
+    if (tables := paths.landing() / "tables").is_dir():
+        report.files += load.load_tables(opened, [tables], region=identity.default_region).files
+    inputs = config.read(paths.CONFIG / "inputs.yml")
+    load.normalise_landed_phones(opened, [place.schema_ for place in inputs.segment_tables], region=identity.default_region)
     report.raise_for_refused()
     return report
 

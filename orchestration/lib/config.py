@@ -28,6 +28,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestration.lib import sources
 from orchestration.lib.errors import UsageError
 
 
@@ -416,11 +417,40 @@ class Traits(_Strict):
         return _unique(self, self.traits)
 
 
+def _schema(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", value):
+        raise ValueError("the name of a schema or a database is a letter or _, then letters, digits or _")
+    return value
+
+
+Schema = Annotated[str, AfterValidator(_schema)]
+
+
+class SegmentTables(_Strict):
+    schema_: Schema = Field(alias="schema")
+    database: Schema | None = None
+    source: Annotated[str, Field(pattern=f"^{sources.NAME.pattern}$")] | None = None
+
+
+class Inputs(_Strict):
+    """`inputs.yml`: schemas in which Segment or RudderStack land their tables."""
+
+    segment_tables: list[SegmentTables] = []
+
+    @model_validator(mode="after")
+    def _schemas_are_unique(self) -> Inputs:
+        names = [(item.database, item.schema_.lower()) for item in self.segment_tables]
+        if len(set(names)) < len(names):
+            raise ValueError("each schema occurs once")
+        return self
+
+
 FILES: dict[str, tuple[type[BaseModel], str | None]] = {
     "identity": (Identity, None),
     "profiles": (Profiles, None),
     "rfm": (Rfm, None),
     "traits": (Traits, None),
+    "inputs": (Inputs, None),
     "audiences": (Audiences, "audiences"),
     "syncs": (Syncs, "syncs"),
 }
@@ -518,7 +548,7 @@ def compile_macros(folder: Path, models: Path, output: Path, identity: Path | No
     content = read_all(folder, models, identity)
     output.mkdir(parents=True, exist_ok=True)
     for name, (_, key) in FILES.items():
-        value = content[name].compiled() if name == "identity" else content[name].model_dump(mode="json")
+        value = content[name].compiled() if name == "identity" else content[name].model_dump(mode="json", by_alias=True)
         text = (
             f"{{# Compiled from config/{name}.yml; edits here are lost. #}}\n"
             f"{{% macro config_{name}() %}}{{{{ return({jinja_literal(value[key] if key else value)}) }}}}{{% endmacro %}}\n"

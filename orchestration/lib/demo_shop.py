@@ -12,6 +12,8 @@ and a larger shop begins with the people of a smaller one. What a reader has to 
 - `timestamp` = receivedAt - (sentAt - originalTimestamp), to the millisecond; devices with a wrong clock send none.
 - revenue = subtotal = goods after discount; total = revenue + tax + shipping. The total of a refund counts goods only,
   as revenue does, so revenue - refunds is never negative for a known order.
+- `tables` holds ad spend and what other tools say of those who gave an address: e-mails and SMS with what became of them, answers to a
+  survey, support tickets, a vendor's enrichment. A person's rows are drawn apart from his visits.
 - Truth: every message on a readable line with its person; every identifier on a readable line, once for each person who
   used it, e-mails trimmed and in lower case, phones in E.164. Junk values belong to nobody and have no row.
 """
@@ -28,7 +30,7 @@ import unicodedata
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from itertools import accumulate, count
@@ -171,6 +173,17 @@ ACCOUNTS = {
     "facebook_ads": ("1700252260", "Mosaic & Co. Social"),
     "microsoft_ads": ("150175881", "Mosaic & Co. Bing"),
 }
+TABLES = {
+    "message_engagements": ("message_id", "channel", "event", "recipient", "campaign", "url", "occurred_at"),
+    "survey_answers": ("response_id", "survey", "question", "user_id", "email", "answer", "score", "answered_at"),
+    "support_tickets": (
+        "ticket_id", "user_id", "email", "channel", "status", "priority", "subject", "opened_at", "solved_at", "updated_at",
+    ),
+    "enrichments": ("email", "domain", "company", "industry", "job_title", "country", "employee_count", "observed_at"),
+}  # fmt: skip
+MAILED_EVERY, SMS, ANSWERS_SURVEY, ASKS_SUPPORT, ENRICHED = 35, 0.2, 0.3, 0.15, 0.1  # days; chances a person
+REMARKS = {"promoter": "Lovely tiles, quick delivery", "passive": "Fine", "detractor": "Two of the tiles were broken"}
+SUBJECTS = ("Where is my order?", "Broken tiles", "Which adhesive for outdoors?", "Please change my address")
 AD_SPEND_KEY = ("platform", "account_id", "account_name", "campaign_id", "campaign_name", "currency")
 AD_SPEND = (*AD_SPEND_KEY, "clicks", "impressions", "spend", "date_day", "synced_at")
 
@@ -329,6 +342,7 @@ class Household:
     identifiers: set[tuple[str, str, str]] = field(default_factory=set)
     clicks: Clicks = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    tables: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
 
     def deliver(self, person: Person, source: str, call: Json, at: int, delay: int = 0, skew: int = 0) -> None:
         """Stamp a call and write it down, at times damaged or twice, unless it arrives after the shop's last day."""
@@ -696,7 +710,46 @@ def _household(seed: int, index: int, first_number: int) -> tuple[Household, int
         elif visit.person.kind == "member" and dice.chance(KIOSK_VISIT):
             device = kiosk
         visit.happen(house, device)
+    for person in people:
+        if person.created_at:
+            house.tables += _said_elsewhere(Dice(f"{seed}/tables/{person.number}"), person)
     return house, size
+
+
+def _said_elsewhere(dice: Dice, person: Person) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield what other tools know of a member, as (table, row)."""
+    joined = DATES.index(str(person.created_at)[:10]) - MARGIN
+    sends = [("email", person.email, n) for n in range(joined + 1, DAYS, MAILED_EVERY) if person.answer.get("email_marketing")]
+    sends += [("sms", f"+{person.origin.code} {person.phone}", joined + 3)] * (person.phone is not None and dice.chance(SMS))
+    for channel, recipient, day in sends:
+        message_id, campaign, at = f"msg_{dice.hex(16)}", dice.pick(NEWSLETTERS).name, day * DAY + 9 * HOUR + dice.below(HOUR)
+        events = [("sent", 0)] + [("bounced", 1)] * (is_lost := dice.chance(0.02)) + [("delivered", 1)] * (not is_lost)
+        if channel == "email" and not is_lost and dice.chance(0.35):
+            events.append(("opened", 60 + dice.below(600)))
+            events += [("clicked", 700)] * dice.chance(0.3) + [("unsubscribed", 720)] * dice.chance(0.02)
+        for event, minutes in events:
+            if at + minutes * MINUTE < END:
+                url = f"{SHOP_URL}/c/{person.favourite.lower()}" if event == "clicked" else ""
+                yield "message_engagements", (message_id, channel, event, recipient, campaign, url, _iso(at + minutes * MINUTE))
+    answered = (joined + 7 + dice.below(60)) * DAY + dice.below(DAY)
+    if dice.chance(ANSWERS_SURVEY) and answered < END:
+        score = dice.pick((10, 10, 9, 9, 9, 8, 8, 7, 6, 5, 3))
+        group = "promoter" if score >= 9 else "passive" if score >= 7 else "detractor"
+        answer = REMARKS[group] if dice.chance(0.4) else ""
+        row = (f"resp_{dice.hex(12)}", "after_purchase", "nps", person.user_id, person.email, answer, score, _iso(answered))
+        yield "survey_answers", row
+    opened = (joined + dice.below(90)) * DAY + dice.below(DAY)
+    if dice.chance(ASKS_SUPPORT) and opened < END:
+        ticket_id, channel, subject = f"T-{dice.hex(8).upper()}", dice.pick(("email", "chat", "phone")), dice.pick(SUBJECTS)
+        priority, solved = dice.pick(("low", "normal", "normal", "high", "urgent")), opened + HOUR + dice.below(6 * DAY)
+        head, states = (ticket_id, "", _typed_email(dice, person), channel), [("open", "", opened)]
+        if solved < END and dice.chance(0.9):
+            states.append(("solved", _iso(solved), solved))
+        for status, solved_at, updated in states:
+            yield "support_tickets", (*head, status, priority, subject, _iso(opened), solved_at, _iso(updated))
+    if dice.chance(ENRICHED):
+        job = dice.pick(("architect", "teacher", "tiler", "designer"))
+        yield "enrichments", (person.email, "", "", dice.pick(INDUSTRIES), job, person.country, "", _iso(END - DAY))
 
 
 @dataclass(frozen=True)
@@ -747,7 +800,13 @@ def _live(landing: Path, known: Path, events: int, seed: int, files: int) -> tup
     with (
         _csv(known / "events.csv", ("message_id", "person_id")) as messages,
         _csv(known / "identifiers.csv", identifier_columns) as identifiers,
+        ExitStack() as opened,
     ):
+        tables = {
+            name: opened.enter_context(_csv(landing / "tables" / f"{name}.csv", columns)) for name, columns in TABLES.items()
+        }
+        # One of the hosts is a company's own.
+        tables["enrichments"].writerow(("", EMAIL_HOSTS[-1], "Post & Sons", "design", "", "GB", 40, _iso(END - 2 * DAY)))
         number = spooled = 0
         for index in count():
             is_full = counts["events"] >= events
@@ -764,6 +823,8 @@ def _live(landing: Path, known: Path, events: int, seed: int, files: int) -> tup
                 pending[source, day * files // DAYS].append(line)
             messages.writerows(house.messages)
             identifiers.writerows(sorted(house.identifiers))
+            for table, row in house.tables:
+                tables[table].writerow(row)
             clicks.update(house.clicks)
             counts.update(house.counts)
             counts["events"] += len(house.lines)
@@ -810,7 +871,7 @@ def _ad_spend(seed: int, clicks: Clicks) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def _csv(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True, parents=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

@@ -1,27 +1,26 @@
-"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, ad spend as CSV, each plain or gzip.
+"""Loads delivered files into the raw tables, exactly once: Segment calls as NDJSON, JSON arrays or Parquet, object tables.
 
 One file is one transaction: its rows, rejected lines, phone numbers and line in the ledger appear together or not at all.
 Nothing is dropped: lines = rows loaded + rows rejected + duplicates, for every file.
 
 DuckDB parses the lines, but Python reads, decompresses and splits them: DuckDB's own reader does not verify the checksum of
-gzip, and fails a whole file for one bad line, or forgets that line's bytes.
+gzip, and fails a whole file for one bad line, or forgets that line's bytes. What is said of a line holds for an element of an
+array and a row of Parquet too; its line number is its place among them, from 1.
 """
 
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
 import json
 import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
@@ -29,8 +28,10 @@ import duckdb
 import numpy as np
 import phonenumbers
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from orchestration.lib import sources
+from orchestration.lib import object_tables, sources
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.warehouse import TABLES, Warehouse, literal
 
@@ -102,7 +103,7 @@ def load_files(
     region: str,
     on_file: Callable[[FileReport], None] | None = None,
 ) -> LoadReport:
-    """Load NDJSON files of Segment calls; of a folder, every *.ndjson, *.jsonl and *.json (also .gz) in it.
+    """Load files of Segment calls (NDJSON, a JSON array, Parquet); of a folder, every *.ndjson, *.jsonl, *.json (also .gz) and *.parquet.
 
     `source` says who sent them (default: the name of the file's folder); `region`, such as GB, how to read phone numbers
     without a country code. Refused files are in the report. Raises UsageError, before anything is loaded, for a missing
@@ -110,20 +111,36 @@ def load_files(
     """
     if region not in phonenumbers.SUPPORTED_REGIONS:
         raise UsageError("The region of phone numbers is unknown.", found=repr(region), allowed="a country code such as GB")
-    files = [(path, _source_of(path, source)) for path in _find(paths, (".ndjson", ".jsonl", ".json"))]
-    allowed = "Segment calls as NDJSON: UTF-8, one JSON object a line, plain or gzip"
+    files = [(path, _source_of(path, source)) for path in _find(paths, (".ndjson", ".jsonl", ".json", ".parquet"))]
+    allowed = "Segment calls as NDJSON or as one JSON array (UTF-8, plain or gzip), or as Parquet with one row a call"
     return _load(warehouse, files, partial(_load_calls, region=region), allowed, on_file)
 
 
-def load_ad_spend(
+def load_tables(
     warehouse: Warehouse,
     paths: Sequence[Path],
     *,
+    region: str,
+    table: str | None = None,
     on_file: Callable[[FileReport], None] | None = None,
 ) -> LoadReport:
-    """Load CSV files of ad spend in the shape of Fivetran's `ad_reporting__campaign_report`; of a folder, every *.csv (.gz)."""
-    allowed = f"CSV with a header that has {', '.join(SPEND_REQUIRED)}; currency and synced_at may be added"
-    return _load(warehouse, [(path, "ad_spend") for path in _find(paths, (".csv",))], _load_spend, allowed, on_file)
+    """Load files of object tables (`object_tables.SHAPES`), each by its name's beginning or by `table`; of a folder, every *.csv,
+    *.ndjson, *.jsonl (also .gz) and *.parquet in it."""
+    report = LoadReport()
+    for path in _find(paths, (".csv", ".ndjson", ".jsonl", ".parquet")):
+        name = table or object_tables.name_of(path.name)
+        shape = object_tables.SHAPES[name] if name else None
+        allowed = f"a name that begins with one of {', '.join(object_tables.SHAPES)}"
+        if shape:
+            allowed = f"CSV, NDJSON or Parquet with the columns {', '.join(shape.required)}"
+            allowed += f", and one of {', '.join(shape.one_of)}" if shape.one_of else ""
+            more = [
+                column for column in shape.types if column not in (*shape.required, *shape.one_of, *shape.columns, *shape.fixed)
+            ]
+            allowed += f"; {', '.join(more)} may be added" if more else ""
+        load = partial(_load_rows, shape=shape, region=region)
+        report.files += _load(warehouse, [(path, name or "tables")], load, allowed, on_file).files
+    return report
 
 
 # ---------------------------------------------------------------- files and the ledger
@@ -245,22 +262,18 @@ def _content(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _blocks(parts: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Join the parts into blocks of about BLOCK bytes: (text, where its last whole line ends; in the last block, its length)."""
-    held, size = [], 0
+    """Cut the parts behind whole lines: (text, where its last whole line ends; in the last block, its length)."""
+    held = b""
     for part in parts:
-        held.append(part)
-        size += len(part)
-        if size < BLOCK:
-            continue
-        text = b"".join(held)
+        text = held + part
         end = text.rfind(b"\n") + 1
         if len(text) - end > MAX_LINE_HELD:
             raise _RefusedError(f"a line longer than {MAX_LINE_HELD >> 20} MiB", "write one JSON object a line")
-        held, size = [text[end:]], 0
+        held = text[end:]
         if end:
             yield text, end
-    if text := b"".join(held):
-        yield text, len(text)
+    if held:
+        yield held, len(held)
 
 
 def _spans(text: bytes, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
@@ -312,7 +325,7 @@ def _are_utf8(text: bytes, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 OTHER_KINDS = {
-    b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip archive or a spreadsheet", b"\x1f\x8b": "gzip within gzip",
+    b"PAR1": "Parquet within gzip", b"PK\x03\x04": "a zip archive or a spreadsheet", b"\x1f\x8b": "gzip within gzip",
     b"%PDF": "a PDF", b"SQLite format 3": "an SQLite database", b"ORC": "an ORC file", b"Obj\x01": "an Avro file",
     b"ARROW1": "an Arrow file", b"\x28\xb5\x2f\xfd": "compressed by zstd", b"BZh": "compressed by bzip2",
     b"\xfd7zXZ": "compressed by xz", b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16",
@@ -331,7 +344,9 @@ def _refuse_other_text(head: bytes) -> None:
     start, first_line = head[:1], head.split(b"\n")[0]
     fix = "write one JSON object a line"
     if start == b"[":
-        raise _RefusedError("it seems to be a JSON array", f"{fix}, for example with jq -c '.[]'")
+        raise _RefusedError(
+            "an array in which no element is a JSON object", "write one array of calls, or one JSON object a line"
+        )
     if start == b"{":
         raise _RefusedError("each object is broken or goes over several lines", f"{fix}, for example with jq -c .")
     if re.search(rb"[\0-\x08\x0e-\x1f]", head):
@@ -341,6 +356,170 @@ def _refuse_other_text(head: bytes) -> None:
     if re.search(rb"[,;\t]", first_line):
         raise _RefusedError("it seems to be CSV", f"{fix}; ad spend as CSV is loaded from landing/tables/ad_spend.csv")
     raise _RefusedError("no line is a JSON object", fix)
+
+
+# ---------------------------------------------------------------- arrays and Parquet to lines
+
+
+class _Lines(NamedTuple):
+    """Lines within a text: where they start, their sizes, the number of the first, and of the one that the file's end cut."""
+
+    text: bytes
+    starts: np.ndarray
+    sizes: np.ndarray
+    first_number: int
+    unended: int | None = None
+    are_elements: bool = False
+
+
+def _lines(parts: Iterable[bytes]) -> Iterator[_Lines]:
+    """Yield the lines of NDJSON, or the elements of a file that is one JSON array, by the block."""
+    groups = _grouped(parts)
+    first = next(groups, b"")
+    _refuse_other_kind(first)
+    groups = chain([first.removeprefix(BOM)], groups)
+    if _is_array(first.removeprefix(BOM)):
+        yield from _elements(groups)
+        return
+    number = 1
+    for text, end in _blocks(groups):
+        starts, sizes = _spans(text, 0, end)
+        yield _Lines(text, starts, sizes, number, None if text[end - 1 : end] == b"\n" else number + len(starts) - 1)
+        number += len(starts)
+
+
+def _grouped(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Join the parts to stretches of BLOCK bytes or more."""
+    held, size = [], 0
+    for part in parts:
+        held.append(part)
+        size += len(part)
+        if size >= BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    if size:
+        yield b"".join(held)
+
+
+def _is_array(text: bytes) -> bool:
+    """Return whether a file that begins so is one JSON array; a line that holds a whole array, with more to come, is a bad line."""
+    content = text.lstrip()
+    if not content.startswith(b"["):
+        return False
+    _, end = _separators(content[1:])
+    return end is None or not content[end + 2 :].strip()
+
+
+# What gives JSON its structure: 1 quote, 2 backslash, 3 opens, 4 closes, 5 comma.
+_STRUCTURE_OF = np.zeros(256, np.uint8)
+for _kind, _octets in enumerate((b'"', b"\\", b"[{", b"]}", b","), start=1):
+    _STRUCTURE_OF[list(_octets)] = _kind
+
+
+def _separators(text: bytes) -> tuple[np.ndarray, int | None]:
+    """Return where commas part the elements of an array, whose text begins after its bracket, and where it closes, if it does."""
+    octets = np.frombuffer(text, np.uint8)
+    at = np.flatnonzero(_STRUCTURE_OF[octets])
+    kinds = _STRUCTURE_OF[octets[at]]
+    if (kinds == 2).any():  # an odd run of backslashes escapes the quote that follows it
+        slashes = at[kinds == 2]
+        last = np.append(np.flatnonzero(np.diff(slashes) != 1), len(slashes) - 1)
+        escaped = (slashes[last] + 1)[np.diff(np.append(-1, last)) % 2 == 1]
+        is_kept = (kinds != 2) & ~((kinds == 1) & np.isin(at, escaped))
+        at, kinds = at[is_kept], kinds[is_kept]
+    is_outside = np.cumsum(kinds == 1) % 2 == 0
+    at, kinds = at[is_outside & (kinds > 2)], kinds[is_outside & (kinds > 2)]
+    depth = np.cumsum((kinds == 3).astype(np.int64) - (kinds == 4))
+    closes = np.flatnonzero(depth < 0)
+    stop = closes[0] if len(closes) else len(at)
+    return at[:stop][(depth[:stop] == 0) & (kinds[:stop] == 5)], int(at[stop]) if len(closes) else None
+
+
+def _elements(blocks: Iterable[bytes]) -> Iterator[_Lines]:
+    """Yield the elements of one JSON array; refuse it where its end is missing or more follows: nobody can tell what belongs where."""
+    blocks = iter(blocks)
+    held, number = next(blocks).lstrip()[1:], 1
+    fix = "deliver the whole array again, or write one JSON object a line: then one bad line costs no other"
+    for block in chain([b""], blocks):
+        text = held + block
+        separators, end = _separators(text)
+        if end is not None and text[end : end + 1] != b"]":
+            raise _RefusedError(f"a JSON array whose element {number + len(separators):,} closes what it did not open", fix)
+        is_last = end is not None
+        ends = np.append(separators, end) if is_last else separators
+        starts = np.concatenate(([0], separators + 1))[: len(ends)].astype(np.int64)
+        starts, sizes = _trimmed(text, starts, ends.astype(np.int64) - starts)
+        yield _Lines(text, starts, sizes, number, are_elements=True)
+        number += len(starts)
+        if is_last:
+            if text[end + 1 :].strip() or any(rest.strip() for rest in blocks):
+                raise _RefusedError("more text after the end of a JSON array", fix)
+            return
+        held = text[separators[-1] + 1 :] if len(separators) else text
+        if len(held) > MAX_LINE_HELD:
+            raise _RefusedError(f"a JSON array whose element {number:,} is longer than {MAX_LINE_HELD >> 20} MiB", fix)
+    raise _RefusedError(f"a JSON array that ends within its element {number:,}", fix)
+
+
+def _trimmed(text: bytes, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stretches without the blanks around them."""
+    if not len(starts):
+        return starts, sizes
+    octets = np.frombuffer(text, np.uint8)
+    first, last = octets[np.minimum(starts, len(octets) - 1)], octets[starts + sizes - 1]
+    for i in np.flatnonzero((sizes > 0) & ((first <= ord(" ")) | (last <= ord(" ")))):
+        element = text[starts[i] : starts[i] + sizes[i]]
+        content = element.lstrip()
+        starts[i] += len(element) - len(content)
+        sizes[i] = len(content.rstrip())
+    return starts, sizes
+
+
+def _parquet_lines(file: BinaryIO, con: duckdb.DuckDBPyConnection) -> Iterator[_Lines]:
+    """Yield the rows of Parquet as calls in JSON: columns by Segment's names, in camelCase or snake_case; objects are structs, maps or
+    JSON as text."""
+    damaged = "deliver the file again; Parquet's checksums tell which page is damaged, where its writer keeps them"
+    try:
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        found = {name.lower().replace("_", ""): name for name in reversed(parquet.schema_arrow.names)}
+        keys = [key for key in (*CALL_TEXTS.values(), *CALL_OBJECTS.values()) if key.lower() in found]
+        if "type" not in keys or not {"userId", "anonymousId"} & set(keys):
+            columns = ", ".join(parquet.schema_arrow.names[:8])
+            raise _RefusedError(
+                f"Parquet with the columns {columns[:200]}",
+                "name a column `type`, and `userId` or `anonymousId`, as Segment does",
+            )
+        number = 1
+        for batch in parquet.iter_batches(ROWS_PER_INSERT // 8, columns=[found[key.lower()] for key in keys]):
+            rows = pa.table({key: _decoded(batch.column(found[key.lower()])) for key in keys})
+            rows.validate(full=True)
+            line = "json_object(" + ", ".join(f"'{key}', {_json_of(rows.schema.field(key))}" for key in keys) + ")"
+            texts = [text.encode() for (text,) in _rows(con, f"select cast({line} as varchar) from tessera_delivered", rows)]
+            sizes = np.array([len(text) for text in texts], np.int64)
+            yield _Lines(b"".join(texts), np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64), sizes, number)
+            number += len(texts)
+    except (pa.ArrowException, OSError, duckdb.Error, UnicodeDecodeError) as error:
+        raise _RefusedError(f"damaged Parquet ({type(error).__name__})", damaged) from None
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    """Return a column of bytes (some writers call texts so) as text, dictionaries as their values, times in UTC."""
+    if pa.types.is_timestamp(column.type):
+        return pc.cast(column, pa.timestamp("us"), safe=False)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    is_bytes = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    return pc.cast(column, pa.string()) if is_bytes else column
+
+
+def _json_of(column: pa.Field) -> str:
+    """Return DuckDB's expression of a column as JSON: times in ISO 8601 and UTC; the text of an object is JSON already."""
+    name = f'"{column.name}"'
+    if pa.types.is_timestamp(column.type):
+        return f"strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if column.name in CALL_OBJECTS.values() and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return f"case when json_valid({name}) then cast({name} as json) else to_json({name}) end"
+    return name
 
 
 # ---------------------------------------------------------------- Segment calls
@@ -394,34 +573,26 @@ _REJECTS = rf"""
 
 def _load_calls(warehouse: Warehouse, file: BinaryIO, *, file_id: str, source: str, region: str) -> _Counts:
     con, calls, rejects = warehouse.local, warehouse.collect("raw.events"), warehouse.collect("raw.ingest_rejects")
-    head, tail, line_number, stored, rejected, phones = b"", b"", 1, 0, 0, set()
-    for text, end in _blocks(_content(file)):
-        begin = 0
-        if line_number == 1:
-            _refuse_other_kind(text)
-            begin = len(BOM) if text.startswith(BOM) else 0
-        head = head or text[begin : begin + 4096].lstrip()
-        tail = text[max(end - 4096, 0) : end].rstrip()[-1:] or tail
-        starts, sizes = _spans(text, begin, end)
+    head, stored, rejected, phones = b"", 0, 0, set()
+    is_parquet = file.read(4) == b"PAR1"
+    file.seek(0)
+    for text, starts, sizes, number, unended, are_elements in _parquet_lines(file, con) if is_parquet else _lines(_content(file)):
+        head = head or b"[" * are_elements + text[:4096].lstrip()
         are_utf8 = _are_utf8(text, starts, sizes)
-        unended = None if text[end - 1 : end] == b"\n" else line_number + len(starts) - 1
         for first in range(0, len(starts), ROWS_PER_INSERT):
             some = np.arange(first, min(first + ROWS_PER_INSERT, len(starts)))
             likely = some[are_utf8[some]]
             lines = _views(text, starts[likely], sizes[likely]).view(pa.string_view())
-            table = pa.table({"line_number": line_number + likely, "line": lines})
+            table = pa.table({"line_number": number + likely, "line": lines})
             new = _run(con, f"insert into {calls} by name {_CALLS}", table, file_id=file_id, source=source).fetchnumpy()
             stored += len(new["line_number"])
             phones.update(np.ma.compressed(new["phone"]), np.ma.compressed(new["context_phone"]))
-            rest = some[~np.isin(line_number + some, new["line_number"])]  # blank or bad
+            rest = some[~np.isin(number + some, new["line_number"])]  # blank or bad
             if len(rest):
-                table = pa.table({"line_number": line_number + rest, "line": _views(text, starts[rest], sizes[rest])})
+                table = pa.table({"line_number": number + rest, "line": _views(text, starts[rest], sizes[rest])})
                 insert = f"insert into {rejects} by name {_REJECTS}"
                 rejected += _rows(con, insert, table, file_id=file_id, unended=unended)[0][0]
-        line_number += len(starts)
-    # In an array over several lines the last element, at least, reads as an object.
-    is_array = head[:1] == b"[" and tail == b"]" and rejected > stored
-    if is_array or (rejected and not stored):
+    if rejected and not stored:
         _refuse_other_text(head)
     warehouse.deliver("raw.events", file_id=file_id)
     warehouse.deliver("raw.ingest_rejects", file_id=file_id)
@@ -447,6 +618,19 @@ def _normalise_phones(warehouse: Warehouse, phones: set[str], region: str) -> No
         warehouse.write("raw.phone_numbers", pa.table(rows, PHONES))
 
 
+def normalise_landed_phones(warehouse: Warehouse, schemas: Iterable[str], *, region: str) -> None:
+    """Add the phone numbers in tables that Segment or RudderStack landed (traits of identifies and of contexts) to raw.phone_numbers."""
+    phones: set[str] = set()
+    for schema in schemas:
+        for table, columns in warehouse.columns_of(schema).items():
+            wanted = ("phone", "context_traits_phone") if table.lower() == "identifies" else ("context_traits_phone",)
+            for column in (warehouse.quote(name) for name in columns if name.lower() in wanted):
+                relation = f"{warehouse.quote(schema)}.{warehouse.quote(table)}"
+                phones.update(str(phone) for (phone,) in warehouse.rows(f"select distinct {column} from {relation}") if phone)
+    if phones:
+        _normalise_phones(warehouse, phones, region)
+
+
 def e164(phone: str, region: str) -> str | None:
     """Return the number as +<country code><number>; None where its length is impossible or all its digits are the same.
 
@@ -462,97 +646,83 @@ def e164(phone: str, region: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-# ---------------------------------------------------------------- ad spend
+# ---------------------------------------------------------------- object tables
 
-SPEND_TEXTS = ("platform", "account_id", "account_name", "campaign_id", "campaign_name", "currency")
-SPEND_REQUIRED = (*SPEND_TEXTS[:-1], "clicks", "impressions", "spend", "date_day")
-SPEND = pa.schema(
-    [(name, pa.string()) for name in SPEND_TEXTS]
-    + [("clicks", pa.int64()), ("impressions", pa.int64()), ("spend", pa.decimal128(18, 4))]
-    + [("date_day", pa.date32()), ("synced_at", pa.timestamp("us")), ("line_number", pa.int64())]
-)
-SPEND_REJECTS = pa.schema(
-    [("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())]
-)
+REJECTS = pa.schema([("file_id", pa.string()), ("line_number", pa.int64()), ("raw_base64", pa.string()), ("reason", pa.string())])
 
 
-def _load_spend(warehouse: Warehouse, file: BinaryIO, *, file_id: str, source: str) -> _Counts:
-    content = b"".join(_content(file)).removeprefix(BOM)
-    _refuse_other_kind(content)
-    header_line, *lines = (line.rstrip(b"\r") for line in content.split(b"\n"))
-    header = [name.strip(' "').lower() for name in header_line.decode(errors="replace").split(",")]
-    if content and (missing := [name for name in SPEND_REQUIRED if name not in header]):
-        raise _RefusedError(f"a first line without {', '.join(missing)}", "name the columns there, separated by commas")
+def _load_rows(
+    warehouse: Warehouse, file: BinaryIO, *, file_id: str, source: str, shape: object_tables.Shape | None, region: str
+) -> _Counts:
+    if shape is None:
+        raise _RefusedError("its name begins with that of no table", "rename the file, or move it out of landing/tables")
     rows, rejects = [], []
-    for line_number, line in enumerate(lines, start=2):
-        if not line.strip():
-            continue
+    for line_number, line, fields in _fields(file, shape):
         try:
-            rows.append(_spend_row(line, header) | {"line_number": line_number})
+            rows.append(object_tables.typed(fields(), shape) | {"line_number": line_number})
         except ValueError as reason:
             raw_base64 = base64.b64encode(line).decode()
-            rejects.append({"line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
-    columns = ", ".join(SPEND.names[:-1])
+            rejects.append({"file_id": file_id, "line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)})
+    columns = ", ".join(shape.types)
     # Grouping takes two nulls for equal, as a join does not. Line 0 stands for the rows of earlier files.
-    delivered = pa.Table.from_pylist(rows, SPEND)  # noqa: F841 (DuckDB finds it by its name)
-    with warehouse.reading("raw.ad_spend") as earlier:
+    delivered = pa.Table.from_pylist(rows, object_tables.schema(shape))  # noqa: F841 (DuckDB finds it by its name)
+    with warehouse.reading(shape.table) as earlier:
         new = warehouse.local.sql(
             f"""select {columns}, $file_id as file_id, min(line_number) as line_number
             from (select {columns}, line_number from delivered union all select {columns}, 0 from {earlier})
             group by {columns} having min(line_number) > 0 order by line_number""",
             params={"file_id": file_id},
         ).to_arrow_table()
-    rejected = pa.Table.from_pylist([{"file_id": file_id} | reject for reject in rejects], SPEND_REJECTS)
-    warehouse.write("raw.ad_spend", new, file_id=file_id)
-    warehouse.write("raw.ingest_rejects", rejected, file_id=file_id)
+    warehouse.write(shape.table, new, file_id=file_id)
+    warehouse.write("raw.ingest_rejects", pa.Table.from_pylist(rejects, REJECTS), file_id=file_id)
+    _normalise_phones(warehouse, {row["recipient"] for row in rows if row.get("channel") == "sms" and "recipient" in row}, region)
     return _Counts(new.num_rows, len(rejects), len(rows) - new.num_rows)
 
 
-def _spend_row(line: bytes, header: list[str]) -> dict[str, Any]:
-    """Return the typed columns of a line of CSV. A ValueError gives the reason to reject it, without its content."""
-    try:
-        [values] = csv.reader([line.decode()], strict=True)
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8") from None
-    except csv.Error:
-        raise ValueError("a quote is not closed on its line") from None
-    if len(values) != len(header):
-        raise ValueError(f"{len(values)} fields where the header has {len(header)}")
-    row = {name: value.strip() or None for name, value in zip(header, values, strict=True)}
-    if missing := [name for name in ("platform", "spend", "date_day") if row[name] is None]:
-        raise ValueError(f"{' and '.join(missing)} missing")
-    typed: dict[str, Any] = {name: row.get(name) for name in SPEND_TEXTS}
-    for name, parse in (
-        ("clicks", _count), ("impressions", _count), ("spend", _money), ("date_day", _day), ("synced_at", _utc)
-    ):  # fmt: skip
+def _fields(file: BinaryIO, shape: object_tables.Shape) -> Iterator[tuple[int, bytes, Callable[[], Mapping[str, str | None]]]]:
+    """Yield the rows of CSV (line 1 is its header), NDJSON or Parquet: number, bytes, and what reads its fields."""
+    if file.read(4) == b"PAR1":
         try:
-            typed[name] = parse(row[name]) if row.get(name) else None
-        except (ValueError, ArithmeticError):
-            raise ValueError(f"{name} cannot be read") from None
-    return typed
+            table = pq.read_table(pa.BufferReader(b"PAR1" + file.read()), page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise _RefusedError(f"damaged Parquet ({type(error).__name__})", "deliver the file again") from None
+        _refuse_missing(shape, [name.lower() for name in table.column_names])
+        for number, row in enumerate(table.to_pylist(), start=1):
+            fields = {name.lower(): object_tables.text_of(value) for name, value in row.items()}
+            yield number, json.dumps(fields).encode(), partial(dict, fields)
+        return
+    file.seek(0)
+    content = b"".join(_content(file)).removeprefix(BOM)
+    _refuse_other_kind(content)
+    lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
+    if content.lstrip()[:1] == b"{":
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                if number == 1:
+                    _refuse_missing(shape, _names_of(line))
+                yield number, line, partial(object_tables.from_json, line)
+        return
+    header = [name.strip(' "').lower() for name in lines[0].decode(errors="replace").split(",")]
+    if content:
+        _refuse_missing(shape, header)
+    for number, line in enumerate(lines[1:], start=2):
+        if line.strip():
+            yield number, line, partial(object_tables.from_csv, line, header)
 
 
-def _count(text: str) -> int:
-    number = Decimal(text)  # some exports write 12.0
-    if not 0 <= number < 2**63 or number != int(number):
-        raise ValueError
-    return int(number)
+def _names_of(line: bytes) -> Sequence[str]:
+    try:
+        return list(object_tables.from_json(line))
+    except ValueError:
+        return []
 
 
-def _money(text: str) -> Decimal:
-    number = Decimal(text)
-    if not abs(number) < 10**14:
-        raise ValueError
-    return number.quantize(Decimal("0.0001"), ROUND_HALF_UP)
-
-
-def _day(text: str) -> date:
-    return datetime.fromisoformat(text).date()
-
-
-def _utc(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+def _refuse_missing(shape: object_tables.Shape, columns: Sequence[str]) -> None:
+    if missing := [name for name in shape.required if name not in columns]:
+        raise _RefusedError(
+            f"columns without {', '.join(missing)}",
+            "name the columns in the first line, separated by commas (in NDJSON: as keys)",
+        )
 
 
 # ---------------------------------------------------------------- DuckDB

@@ -77,6 +77,7 @@ def deliveries(folder: Path, *, events: int, shares: tuple[float, ...]) -> list[
             files[name] = files.get(name, b"") + line
         lines = [",".join(row) for row in spend[1:] if row[day] <= as_of]
         files[f"tables/ad_spend-{number}.csv"] = "\n".join([",".join(spend[0]), *lines, ""]).encode()
+        files |= {f"tables/{name}.csv": (folder / "landing" / "tables" / f"{name}.csv").read_bytes() for name in demo_shop.TABLES}
         held = [*late, *again]
         result.append(Delivery(as_of, files))
     return result

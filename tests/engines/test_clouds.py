@@ -78,6 +78,7 @@ def offline_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, tree / name, ignore=made)
     shutil.copy(ROOT / "profiles.yml", tree)
     project = tree / "dbt_project"
+    (project / "config" / "inputs.yml").write_text("segment_tables: [{schema: web_prod, source: web}]")
     config.compile_macros(project / "config", project / "models", tree / "macros")
     plan_compile.write(plan_model.read(project / "tracking_plan"), tree / "macros" / "tracking_plan.sql")
     (project / "macros" / "stubs.sql").write_text(STUBS)

@@ -511,6 +511,21 @@ PLAN = [
         "external_id", "null where it is no list", '{{ external_id("v", "b") }}', None, ('{"externalIds":{"type":"b","id":"2"}}',)
     ),
     Case("external_id", "null where there is nothing", '{{ external_id("v", "b") }}', None, (None,)),
+    *(
+        Case("is_json_list", sentence, "case when {{ is_json_list(\"v\") }} then 'yes' else 'no' end", expected, (text,))
+        for sentence, text, expected in [
+            ("objects within", '[{"sku":"x[1]","tags":["a","b\\\\"],"n":-1.5e3},{"a":null,"b":{"c":[true]}}]', "yes"),
+            ("an empty one with blanks", "[ ]", "yes"),
+            ("blanks between", '[1, "a b" ,\t{"k" : "v"}]', "yes"),
+            ("escapes", '["\\u00e9 \\" \\n"]', "yes"),
+            ("words", "[not a list]", "no"),
+            ("cut off behind an inner end", '[{"tags":["a"]', "no"),
+            ("two", "[1][2]", "no"),
+            ("a comma too many", "[1,]", "no"),
+            ("an object", '{"a":[1]}', "no"),
+            ("null is none", None, "no"),
+        ]
+    ),
     Case("letters_of", "letters and digits in lower case", '{{ letters_of("v") }}', "ab1c", ("Ab_1 -c ",)),
 ]
 
@@ -533,6 +548,19 @@ SEED = [
     ["injection", "'); drop table macro_cases; --", "3", "3", "true", "2026-03-01"],
 ]
 SEED_TYPES = {"name": "text", "note": "text", "amount": "decimal(18, 4)", "count": "bigint"}  # dbt infers the others
+
+
+WHEN = "cast('2026-01-05 10:00:00.120' as timestamp)"
+LANDED = {
+    "order_completed": {
+        "id": "'m-1'", "user_id": "'u'", "event": "'order_completed'", "event_text": "'Order Completed'", "received_at": WHEN,
+        "revenue": "12.5", "quantity": "3", "is_gift": "(1 = 1)", "due_at": WHEN, "products": """'[{"sku":"x"}]'""", "note": "'[no]'",
+        "context_page_url": "'https://shop.example/'", "context_user_agent": "'M'", "context_traits_first_name": "'Ada'",
+        "context_consent_category_preferences_email_marketing": "(1 = 0)",
+    },
+    "tracks": {"id": "'m-2'", "event": "'signed_up'", "anonymous_id": "'a'", "received_at": "'2026-01-05T10:00:00Z'"},
+    "aliases": {"id": "'m-3'", "user_id": "'u'", "previous_id": "'a'", "received_at": WHEN},
+}  # fmt: skip
 
 
 def _sql(engine: str, value: str | int | None, kind: str) -> str:
@@ -576,6 +604,16 @@ def _project(folder: Path, engine: str) -> None:
     write("macro_inputs", table({"case_number": "integer", "v": text, "w": text, "x": text}, inputs))
     branches = "\n".join(f"when {number} then '=' || cast({case.call} as {text})" for number, case in enumerate(CASES))
     write("macro_cases", f"select case_number, case case_number\n{branches}\nend as result from {{{{ ref('macro_inputs') }}}}")
+
+    # Tables as Segment lands them, in the schema of this run, read by the product's own model.
+    for name, columns in LANDED.items():
+        write(name, "select " + ", ".join(f"{value} as {column}" for column, value in columns.items()))
+    (folder / "macros" / "inputs.sql").write_text(
+        "{% macro config_inputs() %}{{ return({'segment_tables': [{'schema': target.schema, 'source': 'web'}]}) }}{% endmacro %}",
+        encoding="utf-8",
+    )
+    model = (ROOT / "dbt_project/models/staging/stg_segment_tables__events.sql").read_text(encoding="utf-8")
+    write("macro_landed", "".join(f"-- depends_on: {{{{ ref('{name}') }}}}\n" for name in LANDED) + model)
 
     kinds = {"name": text, "value": text, "number": "decimal(18, 4)", "a": "bigint", "b": text}
     write("macro_groups", table(kinds, [[name, *row] for name, rows in GROUPS.items() for row in rows]))
@@ -641,6 +679,23 @@ def results(read: Read) -> dict[tuple[str, str], str | None]:
     return {key: None if text is None else text[1:] for key, text in zip(KEYS, found, strict=True)}
 
 
+def test_tables_that_segment_landed_are_read_alike_on_every_engine(read: Read) -> None:
+    columns = "message_id, type, event, user_id, anonymous_id, previous_id, properties, context, received_at"
+    found = {row[0]: row[1:] for row in read(f"select {columns} from macro_landed")}
+    properties, context, received_at = found["m-1"][-3:]
+    assert json.loads(properties) == {
+        "revenue": 12.5, "quantity": 3, "is_gift": True, "due_at": "2026-01-05T10:00:00.120Z", "products": [{"sku": "x"}], "note": "[no]",
+    }  # fmt: skip
+    assert json.loads(context) == {
+        "page": {"url": "https://shop.example/"}, "userAgent": "M", "traits": {"first_name": "Ada"},
+        "consent": {"categoryPreferences": {"email_marketing": False}},
+    }  # fmt: skip
+    assert received_at.rstrip("0") == "2026-01-05 10:00:00.12"
+    assert found["m-1"][:5] == ("track", "Order Completed", "u", None, None)
+    assert found["m-2"] == ("track", "signed_up", None, "a", None, "{}", "{}", "2026-01-05T10:00:00Z")
+    assert found["m-3"][:7] == ("alias", None, "u", None, "a", "{}", "{}")
+
+
 @pytest.mark.parametrize("macro", MACROS)
 def test_a_macro_means_the_same_on_every_engine(results: dict[tuple[str, str], str | None], macro: str) -> None:
     expected = {sentence: value for (name, sentence), value in EXPECTED.items() if name == macro}
@@ -704,5 +759,6 @@ def test_every_engine_macro_has_a_case() -> None:
         "text_rows",
     }  # of the tracking plan: test_tracking_plan, test_parity
     parts |= {"append_strategy"}  # of the log of audience changes, which test_parity appends to
+    parts |= {"landed_table_names"}  # of tables that others land: tests/warehouse/staging
     macros = {file.stem for file in (ROOT / "dbt_project" / "macros" / "engine").glob("*.sql")}
     assert sorted(macros - looped - parts) == MACROS

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from orchestration.lib.warehouse import TABLES
 from tests.conftest import ROOT
 
 LANDING, EXPORTS, SNAPSHOT = (dg.AssetKey(key) for key in (["landing", "files"], ["exports", "files"], ["published", "snapshot"]))
@@ -76,8 +77,8 @@ def test_every_model_seed_and_python_asset_is_in_the_one_job(
         if node["resource_type"] in ("model", "seed")
     }
     assert len(built) > 50
-    raw = ("events", "ingest_files", "ingest_rejects", "phone_numbers", "ad_spend", "workspace")
-    by_python = {*(f"raw/{table}" for table in raw), "predictions/model_runs", "predictions/model_scores"}
+    raw = {name.replace(".", "/") for name in TABLES if name.startswith("raw.")}
+    by_python = {*raw, "predictions/model_runs", "predictions/model_scores"}
     assert in_job == built | by_python | {"published/snapshot", "exports/files"}
     assert {key.to_user_string() for key in graph.executable_asset_keys} == in_job
 

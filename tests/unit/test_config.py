@@ -285,3 +285,21 @@ def test_a_wrong_file_compiles_nothing(project: Path) -> None:
     with pytest.raises(UsageError):
         config.compile_macros(project / "config", project / "models", project / "compiled")
     assert not (project / "compiled").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("segment_tables: [{schema: 'web; drop table x'}]", "the name of a schema or a database"),
+        ("segment_tables: [{schema: web, source: a b}]", "pattern"),
+        ("segment_tables: [{schema: web}, {schema: WEB}]", "each schema occurs once"),
+        ("segment_tables: [{source: web}]", "Field required"),
+    ],
+)
+def test_the_schema_of_landed_tables_must_be_a_plain_name(tmp_path: Path, text: str, allowed: str) -> None:
+    file = tmp_path / "inputs.yml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match="not valid") as error:
+        config.read(file)
+    assert allowed in error.value.allowed
+    assert f"{file}:1" in error.value.where

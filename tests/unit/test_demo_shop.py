@@ -659,3 +659,19 @@ def test_campaigns_in_the_ad_spend_are_those_of_the_paid_visits(shop: Shop) -> N
     never_clicked = {name for _, name, _ in days} - {name for _, name, _ in visits}
     assert never_clicked == {"display_awareness"}
     assert sum(float(row["spend"]) for row in rows if row["campaign_name"] == "display_awareness") > 500
+
+
+def test_other_tools_know_the_shops_own_people(shop: Shop) -> None:
+    """Engagement, answers, tickets and enrichment name addresses, numbers and user ids that the shop's calls know."""
+    known = {row["identifier_value"] for row in read_csv(shop.truth / "identifiers.csv")} | JUNK
+    for table, column in {
+        "message_engagements": "recipient", "survey_answers": "user_id", "support_tickets": "email", "enrichments": "email",
+    }.items():  # fmt: skip
+        rows = read_csv(shop.folder / "tables" / f"{table}.csv")
+        named = [row[column].strip().lower() for row in rows if row[column]]
+        found = [name in known or name.replace(" ", "") in known for name in named]
+        assert len(rows) > 20, table
+        # A call that was spoilt or came after the last day leaves a person without an address.
+        assert sum(found) > 0.98 * len(found), table
+        times = [value for row in rows for name, value in row.items() if name.endswith("_at") and value]
+        assert all(START <= at(value) < END for value in times), table

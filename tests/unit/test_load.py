@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import base64
+import csv
 import gzip
 import hashlib
+import io
 import json
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration.lib import load
+from orchestration.lib import load, object_tables
 from orchestration.lib.errors import TesseraError, UsageError
-from orchestration.lib.load import FileReport, LoadReport, load_ad_spend, load_files
+from orchestration.lib.load import FileReport, LoadReport, load_files
 from orchestration.lib.warehouse import Embedded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +37,7 @@ CANARY = b"jane.canary@example.com"
 
 RAW_TABLES = ["events", "ingest_files", "ingest_rejects", "phone_numbers", "ad_spend"]
 Load = Callable[..., LoadReport]
+load_ad_spend = partial(load.load_tables, table="ad_spend", region="GB")
 
 
 @pytest.fixture
@@ -189,6 +196,117 @@ def test_half_the_lines_in_latin_1_are_rejected_one_by_one(deliver):
     assert (report.rows_loaded, report.rows_duplicate, report.rows_rejected) == (1, 2_999, 3_000)
 
 
+# ---------------------------------------------------------------- arrays and Parquet
+
+CALLS: list[dict] = [
+    {"messageId": "m-1", "type": "track", "event": 'Say "[hi]" \\', "userId": "u",
+     "properties": {"a": ["x", {"b": "],["}], "c": 1.5}},
+    {"messageId": "m-2", "type": "identify", "anonymousId": "a", "traits": {"phone": "07911 123456", "city": "Zürich"}},
+    {"messageId": "m-1", "type": "track", "event": "again", "userId": "u"},
+]  # fmt: skip
+COLUMNS = "message_id, type, event, user_id, anonymous_id, received_at, properties, traits, context, line_number"
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1 << 20])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_of_calls_gives_the_rows_of_its_lines(con, deliver, monkeypatch, block, indent):
+    monkeypatch.setattr(load, "BLOCK", block)
+    bad = b'{"a":NaN}'
+    deliver(lines_of(*(json.dumps(call).encode() for call in CALLS), bad))
+    expected = rows(con, f"select {COLUMNS} from raw.events order by line_number")
+    rejects = "select line_number, raw_base64, reason from raw.ingest_rejects"
+    expected_rejects = rows(con, rejects)
+    con.execute("delete from raw.events; delete from raw.ingest_rejects").fetchall()
+    content = json.dumps([*CALLS, "BAD"], indent=indent).encode().replace(b'"BAD"', bad)
+    report = deliver(gzip.compress(b"\xef\xbb\xbf " + content + b"\n"), "web/array.json.gz")
+    assert (report.lines, report.rows_loaded, report.rows_rejected, report.rows_duplicate) == (4, 2, 1, 1)
+    assert rows(con, f"select {COLUMNS} from raw.events order by line_number") == expected
+    assert rows(con, rejects) == expected_rejects
+    assert rows(con, "select phone_e164 from raw.phone_numbers") == [("+447911123456",)]
+
+
+def test_an_empty_array_has_no_lines_and_a_line_that_is_an_array_is_a_bad_line(con, deliver):
+    assert deliver(b" [\n ]\n").message == "it has no lines"
+    report = deliver(lines_of(b"[1]", GOOD))
+    assert (report.rows_loaded, report.rows_rejected) == (1, 1)
+    assert "more text after the end" in deliver(b"[" + b" " * (40 << 20) + GOOD + b"] x").error.found
+
+
+JSON_VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(st.sampled_from('a"\\[]{},: é'), max_size=6)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.sampled_from('"\\]}a'), max_size=3), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(values=st.lists(JSON_VALUES, max_size=6), block=st.integers(1, 40), indent=st.sampled_from([None, 1]))
+def test_an_array_is_cut_into_its_elements_however_it_is_read(values, block, indent):
+    content = json.dumps(values, indent=indent, ensure_ascii=False).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "BLOCK", block)
+        parts = load._elements(iter([content[i : i + block] for i in range(0, len(content), block)]))
+        found = [part.text[i : i + size] for part in parts for i, size in zip(part.starts, part.sizes, strict=True)]
+    assert [json.loads(element) for element in found if element] == values
+
+
+def parquet(table: pa.Table, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, write_page_checksum=True, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("case", ["camel", "snake"])
+@pytest.mark.parametrize("objects", ["texts", "structs"])
+def test_parquet_gives_the_rows_of_the_same_calls_as_lines(con, deliver, case, objects):
+    calls = [
+        {"messageId": f"m-{n}", "type": "track", "event": "Paid", "userId": "u", "anonymousId": None,
+         "receivedAt": "2026-01-05T10:00:00.123000Z", "properties": {"revenue": 1.5, "ids": ["x"]},
+         "context": {"traits": {"phone": "07911 123456"}}}
+        for n in (1, 2, 2)
+    ]  # fmt: skip
+    deliver(lines_of(*(json.dumps(call).encode() for call in calls)))
+    expected = rows(con, f"select {COLUMNS} from raw.events order by line_number")
+    con.execute("delete from raw.events; delete from raw.phone_numbers").fetchall()
+    received = datetime.fromisoformat("2026-01-05T11:00:00.123+01:00")
+    table = pa.Table.from_pylist([call | {"receivedAt": received} for call in calls])
+    if objects == "texts":
+        for name in ("properties", "context"):
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, name, pa.array([json.dumps(value) for value in table[name].to_pylist()]))
+    if case == "snake":
+        table = table.rename_columns([re.sub("([A-Z])", r"_\1", name).lower() for name in table.column_names])
+    report = deliver(parquet(table, row_group_size=2), "web/calls.parquet")
+    assert (report.lines, report.rows_loaded, report.rows_duplicate) == (3, 2, 1)
+    assert rows(con, f"select {COLUMNS} from raw.events order by line_number") == expected
+    assert rows(con, "select phone_e164 from raw.phone_numbers") == [("+447911123456",)]
+
+
+def test_parquet_without_segments_columns_or_with_a_flipped_byte_is_refused(con, deliver):
+    assert "Parquet with the columns email" in deliver(parquet(pa.table({"email": ["a"]}))).error.found
+    content = bytearray(
+        parquet(pa.table({"type": ["track"] * 500, "userId": [f"u-{i}" for i in range(500)]}), compression="none")
+    )
+    content[content.index(b"u-499") + 3] ^= 1
+    assert "damaged Parquet" in deliver(bytes(content)).error.found
+    assert all(not stored for stored in state_of(con).values())
+
+
+def test_the_calls_of_rudderstack_are_stored_like_segments(con, deliver):
+    call = {
+        "messageId": "r-1", "type": "identify", "userId": "u", "anonymousId": "a", "rudderId": "x", "channel": "web",
+        "originalTimestamp": "2026-01-05T10:00:00.000Z", "sentAt": "2026-01-05T10:00:01.000Z",
+        "receivedAt": "2026-01-05T10:00:02.000Z", "request_ip": "203.0.113.7", "integrations": {"All": True},
+        "context": {"traits": {"email": "ada@example.com", "phone": "07911 123456"}, "sessionId": 1, "sessionStart": True},
+    }  # fmt: skip
+    deliver(json.dumps(call).encode())
+    columns = "message_id, type, user_id, timestamp, original_timestamp, traits, context->>'$.traits.email'"
+    assert rows(con, f"select {columns} from raw.events") == [
+        ("r-1", "identify", "u", None, "2026-01-05T10:00:00.000Z", None, "ada@example.com")
+    ]
+    assert rows(con, "select phone_e164 from raw.phone_numbers") == [("+447911123456",)]
+
+
 # ---------------------------------------------------------------- bad files
 
 CALLS_GZ = gzip.compress(lines_of(*(b'{"messageId":"%d"}' % i for i in range(5_000))), mtime=0)
@@ -201,14 +319,17 @@ REFUSED = {
     "damaged body": (CALLS_GZ[:900] + b"\0\0\0\0" + CALLS_GZ[904:], "damaged gzip"),
     "damaged second member": (CALLS_GZ + CALLS_GZ[:-8] + bytes(4) + CALLS_GZ[-4:], "damaged gzip"),
     "bytes after the gzip": (CALLS_GZ + b"more", "damaged gzip"),
-    "Parquet": (b"PAR1\x15\x04", "a Parquet file"),
+    "broken Parquet": (b"PAR1\x15\x04", "damaged Parquet"),
+    "Parquet within gzip": (gzip.compress(b"PAR1\x15\x04", mtime=0), "Parquet within gzip"),
     "spreadsheet": (b"PK\x03\x04\x14", "a zip archive or a spreadsheet"),
     "PDF": (b"%PDF-1.7\n", "a PDF"),
     "UTF-16": ('{"a":1}\n'.encode("utf-16"), "UTF-16"),
     "gzip within gzip": (gzip.compress(CALLS_GZ, mtime=0), "gzip within gzip"),
     "CSV": (b"email,name\n" + CANARY + b",Jane\n", "CSV"),
-    "JSON array": (b'[{"email":"' + CANARY + b'"}]', "a JSON array"),
-    "JSON array over lines": (b'[\n{"messageId":1},\n{"messageId":2}\n]\n', "a JSON array"),
+    "array without objects": (b'[1, "' + CANARY + b'"]', "an array in which no element is a JSON object"),
+    "array without its end": (b'[{"messageId":"1"},\n{"email":"' + CANARY + b'"},\n', "ends within its element 3"),
+    "array with a quote too many": (b'[{"messageId":"1"},{"a":"b""},{"messageId":"2"}]', "ends within its element 2"),
+    "array that closes too much": (b'[{"messageId":"1"}},{"messageId":"2"}]', "no element is a JSON object"),
     "pretty JSON": (json.dumps({"email": CANARY.decode(), "b": [1]}, indent=1).encode(), "goes over several lines"),
     "HTML": (b"<html>\n<p>404\n</html>", "XML or HTML"),
     "binary": (bytes(range(1, 256)) * 4, "binary data"),
@@ -254,7 +375,7 @@ def test_an_empty_file_is_recorded_as_such(con, deliver, content, message):
 def test_refused_files_do_not_keep_the_good_ones_out_and_are_all_told(con, tmp_path):
     folder = tmp_path / "web"
     folder.mkdir()
-    for name, content in {"a.json": b"[1]", "b.ndjson": GOOD, "c.ndjson.gz": CALLS_GZ[:-1], "d.jsonl": b"{}"}.items():
+    for name, content in {"a.json": b"[1", "b.ndjson": GOOD, "c.ndjson.gz": CALLS_GZ[:-1], "d.jsonl": b"{}"}.items():
         (folder / name).write_bytes(content)
     told: list[FileReport] = []
     report = load_files(Embedded(con), [folder], region="GB", on_file=told.append)
@@ -262,7 +383,7 @@ def test_refused_files_do_not_keep_the_good_ones_out_and_are_all_told(con, tmp_p
     assert [file.path.name for file in report.refused] == ["a.json", "c.ndjson.gz"]
     with pytest.raises(TesseraError, match="2 of 4 files were refused") as error:
         report.raise_for_refused()
-    assert "a.json: it seems to be a JSON array" in str(error.value)
+    assert "a.json: a JSON array that ends within its element 1" in str(error.value)
     assert "c.ndjson.gz: gzip whose end is missing" in str(error.value)
     assert rows(con, "select count(*) from raw.events") == [(2,)]
 
@@ -382,12 +503,10 @@ def test_lines_are_loaded_or_rejected_or_duplicates_however_they_are_cut_into_fi
             numbered = [(file_id, i, kind, line) for i, (kind, line) in enumerate(lines, start=1)]
             good = [row for row in numbered if row[2] == "good"]
             bad = [row for row in numbered if row[2] == "bad"]
-            delivered = [line for *_, kind, line in numbered if kind != "blank"]
-            is_array = delivered and delivered[0] == delivered[-1] == b"[1]" and len(bad) > len(good)
             if file_id in seen_files:
                 assert report.status == "already loaded"
                 continue
-            if is_array or (bad and not good):
+            if bad and not good:
                 assert report.status == "refused"
                 continue
             seen_files.add(file_id)
@@ -428,7 +547,7 @@ KILLED_LOAD = """
 import os, signal, sys, threading
 from pathlib import Path
 import duckdb
-from orchestration.lib import load
+from orchestration.lib import load, object_tables
 from orchestration.lib.warehouse import Embedded
 
 file, folder, statement, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
@@ -588,6 +707,78 @@ def test_a_table_that_is_not_ad_spend_is_refused(con, tmp_path):
     assert CANARY.decode() not in str(report.error)
     assert spend(con, tmp_path / "b.csv", b'{"messageId":"1"}').status == "refused"
     assert spend(con, tmp_path / "c.csv").message == "it is empty"
+
+
+# ---------------------------------------------------------------- other object tables
+
+TICKETS = [
+    {
+        "ticket_id": "t-1",
+        "email": "ada@example.com",
+        "status": "Open",
+        "opened_at": "2026-01-05T10:00:00+01:00",
+        "priority": "high",
+    },
+    {"ticket_id": "t-2", "user_id": 17, "status": "solved", "opened_at": "2026-01-05", "solved_at": "2026-01-06T00:00:00Z"},
+]
+BAD_TICKETS = {
+    "user_id and email missing": {"ticket_id": "t-3", "status": "open", "opened_at": "2026-01-05"},
+    "status is none of open, pending, solved, closed": TICKETS[0] | {"status": "lost"},
+    "opened_at cannot be read": TICKETS[0] | {"opened_at": "soon"},
+    "ticket_id missing": TICKETS[0] | {"ticket_id": " "},
+}
+
+
+def _as_csv(rows: list[dict]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson.gz", "parquet"])
+def test_an_object_table_is_read_from_csv_ndjson_and_parquet_and_bad_rows_are_kept(con, tmp_path, kind):
+    delivered = [*TICKETS, TICKETS[0], *BAD_TICKETS.values()]
+    texts = [{key: str(value) for key, value in row.items()} for row in delivered]
+    content = {
+        "csv": lambda: _as_csv(delivered),
+        "ndjson.gz": lambda: gzip.compress(lines_of(*(json.dumps(row).encode() for row in delivered))),
+        "parquet": lambda: parquet(
+            pa.Table.from_pylist(texts, pa.schema([(key, pa.string()) for key in {**texts[0], **texts[1]}]))
+        ),
+    }[kind]()
+    (tmp_path / f"support_tickets-2026.{kind}").write_bytes(content)
+    [report] = load.load_tables(Embedded(con), [tmp_path], region="GB").files
+    assert (report.lines, report.rows_loaded, report.rows_rejected, report.rows_duplicate) == (7, 2, 4, 1)
+    assert rows(con, "select ticket_id, user_id, email, status, priority, opened_at, solved_at from raw.support_tickets order by 1") == [
+        ("t-1", None, "ada@example.com", "open", "high", datetime.fromisoformat("2026-01-05T09:00:00"), None),
+        ("t-2", "17", None, "solved", None, datetime.fromisoformat("2026-01-05"), datetime.fromisoformat("2026-01-06")),
+    ]  # fmt: skip
+    assert [reason for (reason,) in rows(con, "select reason from raw.ingest_rejects order by line_number")] == list(BAD_TICKETS)
+    assert rows(con, "select distinct source_id from raw.ingest_files") == [("support_tickets",)]
+
+
+def test_the_numbers_that_sms_went_to_are_normalised(con, tmp_path):
+    header = b"message_id,channel,event,recipient,occurred_at"
+    sms, email = b"m-1,SMS,sent,07911 123456,2026-01-05T10:00:00Z", b"m-2,email,opened,ada@example.com,2026-01-05T10:00:00Z"
+    (tmp_path / "message_engagements.csv").write_bytes(lines_of(header, sms, email))
+    load.load_tables(Embedded(con), [tmp_path], region="GB")
+    assert rows(con, "select phone, phone_e164 from raw.phone_numbers") == [("07911 123456", "+447911123456")]
+
+
+def test_a_file_of_no_known_table_is_refused_with_the_names_that_are_known(con, tmp_path):
+    (tmp_path / "spend.csv").write_bytes(lines_of(SPEND_HEADER, SPEND_ROW))
+    [report] = load.load_tables(Embedded(con), [tmp_path], region="GB").files
+    assert "its name begins with that of no table" in report.error.found
+    assert "ad_spend, google_ads_campaign_stats" in report.error.allowed
+
+
+def test_every_shape_fills_columns_that_its_raw_table_has():
+    for name, shape in object_tables.SHAPES.items():
+        named = {*shape.filled, *shape.one_of, *shape.columns, *shape.fixed, *shape.words, *shape.scale}
+        assert named <= set(shape.types), name
+        assert object_tables.name_of(f"{name}-2026-01-31.csv") == name
 
 
 # ---------------------------------------------------------------- real input

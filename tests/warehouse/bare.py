@@ -85,6 +85,7 @@ class BareProject:
         self.connection = connection
         self.statements = 0
         self.meta: dict[str, Any] = {}  # added to the meta of every model
+        self.inputs: dict[str, Any] = {"segment_tables": []}
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
         self._files = {path.stem: path for path in (PROJECT / "models").rglob("*.sql")}
@@ -102,6 +103,7 @@ class BareProject:
         ]
         names = {name for text in texts for name in re.findall(r"{%-? macro (\w+)\(", text)} | {
             "config_identity",
+            "config_inputs",
             "plan_event",
             "plan_properties",
         }
@@ -109,6 +111,7 @@ class BareProject:
         for text in texts:
             self._read_macros(text)
         self._macros |= {"replace_table": self._replace_table, "config_identity": lambda: self.settings}
+        self._macros |= {"config_inputs": lambda: self.inputs, "landed_tables": lambda place: self.inputs["tables"]}
         self._macros |= {"plan_event": lambda: "event", "plan_properties": lambda: "properties"}
 
     def run(self, models: Iterable[str]) -> None:

@@ -6,21 +6,27 @@ with
         select file_id, count(*) as row_count from {{ source("raw", "events") }} group by file_id
     ),
 
-    stored_spend as (
-        select file_id, count(*) as row_count from {{ source("raw", "ad_spend") }} group by file_id
+    table_rows as (
+        {% for table in [
+            "ad_spend", "ad_reports", "ad_campaigns", "message_engagements", "survey_answers", "support_tickets", "enrichments",
+        ] -%}
+            select file_id from {{ source("raw", table) }} {{ "union all" if not loop.last }}
+        {% endfor %}
     ),
 
-    -- Of calls the duplicates are stored as well; a row of a spend report that was delivered before is not.
+    stored_rows as (select file_id, count(*) as row_count from table_rows group by file_id),
+
+    -- Of calls the duplicates are stored as well; a row of a table that was delivered before is not.
     stored as (
         select
             files.file_id,
-            coalesce(stored_events.row_count, stored_spend.row_count, 0) as rows_stored,
+            coalesce(stored_events.row_count, stored_rows.row_count, 0) as rows_stored,
             files.rows_loaded + case
                 when stored_events.file_id is not null then files.rows_duplicate else 0
             end as rows_expected
         from files
         left join stored_events on files.file_id = stored_events.file_id
-        left join stored_spend on files.file_id = stored_spend.file_id
+        left join stored_rows on files.file_id = stored_rows.file_id
     ),
 
     rejected as (

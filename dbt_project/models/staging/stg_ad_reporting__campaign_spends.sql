@@ -1,6 +1,32 @@
 -- Platforms restate past days: of the rows for one day and campaign, the one synced last by then holds.
 with
-    delivered as (select * from {{ source("raw", "ad_spend") }}),
+    delivered as (
+        select
+            platform,
+            account_id,
+            campaign_id,
+            campaign_name,
+            currency,
+            clicks,
+            impressions,
+            spend,
+            date_day,
+            synced_at
+        from {{ source("raw", "ad_spend") }}
+        union all
+        select
+            platform,
+            account_id,
+            campaign_id,
+            campaign_name,
+            currency,
+            clicks,
+            impressions,
+            spend,
+            date_day,
+            synced_at
+        from {{ ref("stg_ad_platforms__campaign_spends") }}
+    ),
 
     known as (
         select *, coalesce(synced_at, {{ add_seconds("cast(date_day as timestamp)", 86400) }}) as known_at

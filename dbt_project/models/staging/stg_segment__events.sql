@@ -1,7 +1,53 @@
 -- Duplicates are removed across all loads by looking only at message ids that occur twice: nearly all
 -- occur once.
 with
-    delivered as (select * from {{ source("raw", "events") }}),
+    delivered as (
+        select
+            message_id,
+            type,
+            event,
+            user_id,
+            anonymous_id,
+            group_id,
+            previous_id,
+            name,
+            properties,
+            traits,
+            context,
+            timestamp,
+            original_timestamp,
+            sent_at,
+            received_at,
+            source_id,
+            file_id,
+            line_number,
+            line_hash
+        from {{ source("raw", "events") }}
+        {% if config_inputs().segment_tables -%}
+            union all
+            select
+                message_id,
+                type,
+                event,
+                user_id,
+                anonymous_id,
+                group_id,
+                previous_id,
+                name,
+                properties,
+                traits,
+                context,
+                timestamp,
+                original_timestamp,
+                sent_at,
+                received_at,
+                source_id,
+                file_id,
+                line_number,
+                line_hash
+            from {{ ref("stg_segment_tables__events") }}
+        {%- endif %}
+    ),
 
     typed as (
         select
@@ -56,6 +102,7 @@ with
 
     copies as (
         select
+            received.event_id,
             received.file_id,
             received.line_number,
             row_number() over (
@@ -71,14 +118,15 @@ with
         inner join repeated on received.event_id = repeated.event_id
     ),
 
-    later_copies as (select file_id, line_number from copies where copy_number > 1),
+    later_copies as (select event_id, file_id, line_number from copies where copy_number > 1),
 
     deduplicated as (
         select received.*
         from received
         left join
             later_copies
-            on received.file_id = later_copies.file_id
+            on received.event_id = later_copies.event_id
+            and received.file_id = later_copies.file_id
             and received.line_number = later_copies.line_number
         where later_copies.file_id is null
     ),

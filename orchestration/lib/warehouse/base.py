@@ -73,6 +73,15 @@ class Warehouse(ABC):
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes within it appear together or, on engines without transactions, in their order."""
 
+    def columns_of(self, schema: str) -> dict[str, list[str]]:
+        """Return the columns of each table of a schema that is not ours, both as they are written there."""
+        columns: dict[str, list[str]] = {}
+        for table, column in self.rows(
+            f"select table_name, column_name from information_schema.columns where table_schema = {literal(schema)}"
+        ):
+            columns.setdefault(table, []).append(column)
+        return columns
+
     @abstractmethod
     def create_schema(self, schema: str) -> None:
         """Create a schema where it is absent."""

@@ -58,6 +58,10 @@ class Spark(Server):
     def transaction(self) -> Iterator[None]:
         yield
 
+    def columns_of(self, schema: str) -> dict[str, list[str]]:
+        tables = [row[1] for row in self.rows(f"show tables in {self.quote(schema)}")]
+        return {name: self.session.table(f"{self.quote(schema)}.{self.quote(name)}").columns for name in tables}
+
     def create_schema(self, schema: str) -> None:
         self.session.sql(f"create schema if not exists {schema}")
 

@@ -52,6 +52,43 @@ TABLES = {
         file_id varchar, line_number bigint""",
         key=("file_id",),
     ),
+    # One row of an ad platform's own report, as an ETL tool lands it; a restated day comes again with the same report_key.
+    "raw.ad_reports": PythonTable(
+        """platform varchar, report_key varchar, account_id varchar, campaign_id varchar, ad_id varchar, currency varchar,
+        clicks bigint, impressions bigint, spend decimal(18,4), date_day date, synced_at timestamp,
+        file_id varchar, line_number bigint""",
+        key=("file_id",),
+    ),
+    # What a platform said about a campaign, or about an ad and the campaign it belongs to.
+    "raw.ad_campaigns": PythonTable(
+        """platform varchar, account_id varchar, campaign_id varchar, ad_id varchar, campaign_name varchar, updated_at timestamp,
+        file_id varchar, line_number bigint""",
+        key=("file_id",),
+    ),
+    # What became of an e-mail or an SMS.
+    "raw.message_engagements": PythonTable(
+        """message_id varchar, channel varchar, event varchar, recipient varchar, campaign varchar, url varchar, occurred_at timestamp,
+        file_id varchar, line_number bigint""",
+        key=("file_id",),
+    ),
+    # One answer to one question of a survey.
+    "raw.survey_answers": PythonTable(
+        """response_id varchar, survey varchar, question varchar, user_id varchar, email varchar, answer varchar,
+        score decimal(18,4), answered_at timestamp, file_id varchar, line_number bigint""",
+        key=("file_id",),
+    ),
+    # One state of a support ticket.
+    "raw.support_tickets": PythonTable(
+        """ticket_id varchar, user_id varchar, email varchar, channel varchar, status varchar, priority varchar, subject varchar,
+        opened_at timestamp, solved_at timestamp, updated_at timestamp, file_id varchar, line_number bigint""",
+        key=("file_id",),
+    ),
+    # What a vendor says about an e-mail address or a domain.
+    "raw.enrichments": PythonTable(
+        """email varchar, domain varchar, company varchar, industry varchar, job_title varchar, country varchar,
+        employee_count bigint, observed_at timestamp, file_id varchar, line_number bigint""",
+        key=("file_id",),
+    ),
     # One row: the salt of identifier hashes. It lives in the warehouse, not in compiled SQL, so that no artefact of a run holds it.
     "raw.workspace": PythonTable("salt varchar"),
     "predictions.model_runs": PythonTable(
