@@ -60,10 +60,47 @@ def demo(
 
 
 @app.command()
-def run(as_json: Json = False) -> None:
-    """Load what is in the landing folder, build, train, score, publish and sync, as of TESSERA_AS_OF (default: now)."""
-    run_job("run")
-    _print_summary(as_json, next_steps=False)
+def run(
+    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Replay: the first day (UTC).")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Replay: the day after the last one (UTC).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Load what is in the landing folder, build, train, score, publish and sync, as of TESSERA_AS_OF (default: now).
+
+    With --from and --to, first rebuild the days of that window from raw, one by one, as of the end of each: a message received by then
+    counts, however late it was loaded. The logs (audience changes, holders, traits) gain what a day adds, unless they already hold a later
+    run: they are never rewritten. Then follows an ordinary run, which alone is published and synced, and the window's late messages are
+    counted.
+    """
+    if start is None and end is None:
+        run_job("run")
+        _print_summary(as_json, next_steps=False)
+        return
+    if start is None or end is None:
+        raise UsageError(
+            "A replay needs both ends.", allowed="--from DATE --to DATE", fix="name the first day and the day after the last"
+        )
+    _print_summary(as_json, next_steps=False, replayed=_replay(start, end))
+
+
+def _replay(start: str, end: str) -> str:
+    """Rebuild a window of days, run as of now and say what became of the window's messages."""
+    from orchestration import project
+    from orchestration.defs.ingestion import load_landing
+    from orchestration.lib import lock, replay, runs
+
+    now = project.as_of()
+    days = runs.window_days(start, end, now=now)
+    with lock.writer(paths.home(), "replay"):
+        with project.open_warehouse() as opened:
+            opened.ensure_tables(project.salt())
+            load_landing(opened)
+            runs.require_data(days, replay.received(opened))
+        for moment in dict.fromkeys([*days, now]):
+            print(f"as of {moment}", file=sys.stderr)
+            os.environ["TESSERA_AS_OF"] = moment
+            run_job("replay", job="run" if moment == now else "rebuild")
+    return replay.describe(paths.published(), days)
 
 
 @app.command()
@@ -260,8 +297,8 @@ def _generate_demo_shop(events: int) -> None:
         note(f"{shop.events:,} lines, {shop.people:,} people")
 
 
-def run_job(purpose: str) -> None:
-    """Run the whole graph in this process; raise TesseraError with the first step's failure."""
+def run_job(purpose: str, *, job: str = "run") -> None:
+    """Run a job (the whole graph) in this process; raise TesseraError with the first step's failure."""
     from orchestration import project
     from orchestration.lib import lock, warehouse
 
@@ -277,11 +314,11 @@ def run_job(purpose: str) -> None:
 
             from orchestration.definitions import defs
 
-            job = defs.resolve_job_def("run")
+            definition = defs.resolve_job_def(job)
         log = paths.home() / "logs" / "run.log"
         log.parent.mkdir(exist_ok=True)
         with dg.DagsterInstance.get() as instance, log.open("w") as output, contextlib.redirect_stdout(output):
-            result = job.execute_in_process(
+            result = definition.execute_in_process(
                 instance=instance,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 raise_on_error=False,
@@ -306,10 +343,12 @@ def _dagster_environment() -> dict[str, str]:
     return {"DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
 
 
-def _print_summary(as_json: bool, *, next_steps: bool) -> None:
+def _print_summary(as_json: bool, *, next_steps: bool, replayed: str = "") -> None:
     from orchestration.lib import summary
 
     lines = summary.summarise(paths.published(), paths.exports())
+    if replayed:
+        lines.append(("replayed", replayed))
     if as_json:
         print(json.dumps(dict(lines)))
         return

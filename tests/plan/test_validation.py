@@ -170,11 +170,37 @@ def test_the_verdicts_on_single_values_are_those_of_jsonschema_rs(case: tuple[An
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"(?=a)", r"(?!a)", r"(a)\1", r"\bword", r"\p{L}", "(?<name>a)", "a{1,300}", "[", "a{b", "*a", "[]"]
+    "pattern",
+    [
+        r"(?=a)",
+        r"(?!a)",
+        r"(a)\1",
+        r"\bword",
+        r"\p{L}",
+        "(?<name>a)",
+        "a{1,300}",
+        "[",
+        "a{b",
+        "*a",
+        "[]",
+        "a++",
+        "a{2}+",
+        "(?:*a)",
+        "a|+",
+        "a+??",
+    ],
 )
 def test_a_pattern_that_engines_read_differently_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         portable_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^(?:https?)://", r"^\(?[0-9]+\)?$", r"^\++[*+?]+$", "[(]?a+?", r"\|?a{2}?", "^(?:a|EU?R?)*$"]
+)
+def test_a_pattern_that_all_engines_read_alike_is_taken(pattern: str) -> None:
+    """A group, an escaped sign and one within a class are no quantifiers; a lazy one is."""
+    assert portable_pattern(pattern) == pattern
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestration.lib.errors import UsageError
-from orchestration.lib.runs import parse_as_of, run_name, start_time
+from orchestration.lib.errors import TesseraError, UsageError
+from orchestration.lib.runs import parse_as_of, require_data, run_name, start_time, window_days
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,33 @@ def test_the_start_of_a_run_has_the_same_form() -> None:
 
 def test_a_run_is_named_by_its_as_of_time_and_the_start_of_its_id() -> None:
     assert run_name("2011-12-10T01:02:03", "0123456789abcdef") == "20111210T010203-01234567"
+
+
+def test_a_window_is_replayed_as_of_the_end_of_each_of_its_days() -> None:
+    days = window_days("2024-02-28", "2024-03-01", now="2024-03-01T00:00:00")
+    assert days == ["2024-02-29T00:00:00", "2024-03-01T00:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("2026-02-02", "2026-02-01", "holds no day"),
+        ("2026-02-02", "2026-02-02", "--from 2026-02-02 --to 2026-02-03"),
+        ("2026-02-02", "2026-03-02", "--to 2026-03-01 or earlier"),
+        ("2026-02-30", "2026-03-01", "--from is not a day"),
+        ("2026-02-01", "tomorrow", "--to is not a day"),
+        ("2026-02-01T10:00", "2026-02-02", "--from is not a day"),
+    ],
+)
+def test_a_window_that_cannot_be_replayed_is_refused_with_what_to_do(start: str, end: str, said: str) -> None:
+    with pytest.raises(UsageError, match="to do:") as caught:
+        window_days(start, end, now="2026-03-01T23:59:59")
+    assert said in str(caught.value)
+
+
+def test_a_window_before_the_first_message_is_no_replay() -> None:
+    first = datetime(2026, 2, 1, 10)  # noqa: DTZ001 (UTC without a zone, as everywhere)
+    require_data(["2026-02-02T00:00:00"], (first, first))
+    for received in (None, (first, first)):
+        with pytest.raises(TesseraError, match=r"There is nothing to replay.*\n.*\n.*\n  to do:"):
+            require_data(["2026-02-01T00:00:00"], received)

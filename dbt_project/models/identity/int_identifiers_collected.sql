@@ -3,7 +3,6 @@
 -- Each column of config/identity.yml is the identifier that was read, and its node; `combination` is the key
 -- of what was delivered.
 {%- set columns = config_identity().columns %}
-{%- set normal_form = {"trim": "trim({})", "lower": "lower(trim({}))"} %}
 {%- set delivered_columns = [] %}
 {%- for column in columns %} {%- do delivered_columns.append("delivered." ~ column.name) %} {%- endfor %}
 with
@@ -37,12 +36,8 @@ with
         select
             {{ combination_key(delivered_columns) }} as combination,
             {% for column in columns -%}
-                {% if column.normalise == "phone" -%}
-                    {{ column.name }}_numbers.phone_e164 as {{ column.name }},
-                {% else -%}
-                    {{ normal_form[column.normalise].format("delivered." ~ column.name) }}
-                    as {{ column.name }},
-                {% endif -%}
+                {{ normalised_identifier(column, "delivered." ~ column.name, column.name ~ "_numbers.phone_e164") }}
+                as {{ column.name }},
             {% endfor -%}
             delivered.first_event_id,
             delivered.event_count,

@@ -27,6 +27,7 @@ KINDS = {
 }  # fmt: skip
 COLUMNS = "event_id, event, event_version, source_id"
 TOO_MANY_ARGUMENTS = 90  # PostgreSQL's functions take 100
+TOO_MANY_SELECTS = 20  # DuckDB's planning grows with the square of the selects in one chain of `union all`
 UNPLANNED, UNPLANNED_KEYS = "Unplanned Property", "keys"
 
 
@@ -351,9 +352,17 @@ def breaches(plan: Plan, relation: str = "{{ messages }}") -> str:
             f"{outcomes(None, plan, 'unplanned_event')}, {literal(RECORD)}) as broken\n"
             f"from {relation}\nwhere type = 'track' and event <> '' and not {any_of('event', plan.names())}"
         )
-    return "\nunion all\n".join(parts) or (
+    return united(parts) or (
         f"select {COLUMNS}, '' as on_invalid, '' as on_unplanned_property, '' as broken\nfrom {relation}\nwhere false"
     )
+
+
+def united(selects: list[str]) -> str:
+    """Return the selects as one, in as many levels as keep each chain of `union all` short."""
+    if len(selects) > TOO_MANY_SELECTS:
+        groups = [selects[at : at + TOO_MANY_SELECTS] for at in range(0, len(selects), TOO_MANY_SELECTS)]
+        return united([f"select * from (\n{united(group)}\n) as part" for group in groups])
+    return "\nunion all\n".join(selects)
 
 
 def consolidated(plan: Plan) -> tuple[str, str]:

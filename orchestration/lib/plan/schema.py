@@ -143,6 +143,7 @@ def portable_pattern(pattern: Any) -> str:
         raise ValueError("it is not a text")
     parts: list[str] = []
     at, in_class = 0, False
+    repeatable = ""  # what a quantifier here would follow: nothing, an atom or a quantifier
     while at < len(pattern):
         rest, character = pattern[at:], pattern[at]
         step = 1
@@ -178,12 +179,16 @@ def portable_pattern(pattern: Any) -> str:
             step = bounds.end()
         else:
             parts.append(f"\\{character}" if character in "]}" else character)
+        if character in "*+?{" and not in_class:
+            if not repeatable or (repeatable == "quantifier" and character != "?"):
+                raise ValueError("possessive or misplaced quantifiers differ between engines")
+            repeatable = "" if repeatable == "quantifier" else "quantifier"  # nothing may follow a lazy one
+        else:
+            repeatable = "" if character in "(|" and not in_class else "atom"
         at += step
     if in_class:
         raise ValueError("a class [ is not closed")
     translated = "".join(parts)
-    if re.search(r"[*+?}]\+|[*+}]\?\?|^[*+?]|[(|][*+?]", translated):
-        raise ValueError("possessive or misplaced quantifiers differ between engines")
     try:
         re.compile(translated)
     except (re.error, OverflowError) as error:

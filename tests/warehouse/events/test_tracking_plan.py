@@ -42,6 +42,7 @@ PROPERTIES: dict[str, tuple[Any, ...]] = {
     "mood": ("fine",),
 }
 SOURCES = ("strict", "tidy", "loose")
+PURPOSES = ("advertising", "analytics", "email_marketing")
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,11 @@ def _message(draws: Any, number: int) -> dict[str, Any]:
     if name == "thing_bought" and "thing" in properties:
         properties["what"] = properties.pop("thing")
     received = f"2026-02-{1 + number % 27:02d}T10:00:{number % 60:02d}Z"
+    answers = {purpose: draws.random() < 0.7 for purpose in PURPOSES if draws.random() < 0.9}
     return {
         "messageId": f"m{number}", "type": "track", "event": name, "userId": f"u{number % 50}", "properties": properties,
         "timestamp": received, "receivedAt": received, "source": draws.choice(SOURCES),
-    }  # fmt: skip
+    } | ({"context": {"consent": {"categoryPreferences": answers}}} if draws.random() < 0.2 else {})  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +152,27 @@ def test_every_message_is_accepted_or_quarantined_and_loses_only_what_is_declare
     assert len(held) + len(accepted) == MESSAGES
     lines = "select sum(lines), sum(rows_loaded + rows_rejected + rows_duplicate), sum(rows_duplicate) from raw.ingest_files"
     assert built(shop.home, lines) == [(MESSAGES + 60, MESSAGES + 60, 60)]
+
+
+def test_holding_an_event_never_holds_a_refusal_and_what_is_held_grants_nothing(shop: Shop) -> None:
+    """By hand: an accepted word speaks for every purpose, a held one only for those that it refuses; the latest holds."""
+    held = {key for (key,) in built(shop.home, "select event_id from events.events_quarantine")}
+    latest: dict[tuple[str, str], tuple[str, str, str]] = {}
+    for key, message in shop.messages.items():
+        answers = message.get("context", {}).get("consent", {}).get("categoryPreferences")
+        for purpose in PURPOSES if answers is not None else ():
+            word = (message["receivedAt"], key, "granted" if answers.get(purpose) else "denied")
+            if key not in held or word[2] == "denied":
+                latest[message["userId"], purpose] = max(word, latest.get((message["userId"], purpose), word))
+    assert len({key for _, key, _ in latest.values()} & held) > 5
+    found = built(
+        shop.home,
+        """select identifier_value, purpose, event_id, state from consent.consent_states
+        inner join identity.profile_identifiers using (profile_id) where state <> 'unknown'""",
+    )
+    assert {(user, purpose): (key, state) for user, purpose, key, state in found} == {
+        at: (key, state) for at, (_, key, state) in latest.items()
+    }
 
 
 def test_the_summary_adds_up_and_no_value_is_told(shop: Shop) -> None:
