@@ -3,14 +3,15 @@
 {% macro check_sql_trait(relation, model) -%}
     {%- if execute -%}
         {%- set file = "sql_traits/" ~ model.original_file_path -%}
-        {%- set key = "account_id" if model.original_file_path.startswith("accounts") else "profile_id" -%}
+        {%- set level = "account" if model.original_file_path.startswith("accounts") else "profile" -%}
+        {%- set key = level ~ "_id" -%}
         {%- set columns = adapter.get_columns_in_relation(relation) -%}
         {%- set names = columns | map(attribute="name") | map("lower") | list -%}
         {%- if names | sort != [key, "value"] | sort -%}
             {%- do refuse_sql_trait(file, "the columns " ~ (names | join(", ")), "two columns: " ~ key ~ " and value", "select " ~ key ~ ", … as value") -%}
         {%- endif -%}
 
-        {%- set type = var("sql_traits").get(model.name) -%}
+        {%- set type = sql_traits_of(level).get(model.name) -%}
         {%- set value = (columns | selectattr("name", "in", ["value", "VALUE"]) | list)[0] -%}
         {%- if type in ("bigint", "decimal", "double") and value.is_string() -%}
             {%- do refuse_sql_trait(file, "a value that is text", "a number: dbt_project.yml declares " ~ model.name ~ ": " ~ type, "return a number, or declare another type") -%}

@@ -116,16 +116,19 @@
 {# A trait has one name: refuse one that is both computed and SQL, and a name in no_history that no trait has. #}
 {% macro check_trait_names() -%}
     {%- set computed = config_traits().traits | map(attribute="name") | list -%}
-    {%- for name in computed if name in var("sql_traits") -%}
-        {{ exceptions.raise_compiler_error(
-            "A computed trait and a SQL trait have the same name.\n  where: dbt_project/config/traits.yml and sql_traits/profiles/" ~ name ~ ".sql\n  found: "
-            ~ name ~ "\n  to do: rename one of them"
-        ) }}
+    {%- for level in ["profile", "account"] -%}
+        {%- for name in computed if name in sql_traits_of(level) -%}
+            {{ exceptions.raise_compiler_error(
+                "A computed trait and a SQL trait have the same name.\n  where: dbt_project/config/traits.yml and sql_traits/" ~ level ~ "s/" ~ name
+                ~ ".sql\n  found: " ~ name ~ "\n  to do: rename one of them"
+            ) }}
+        {%- endfor -%}
     {%- endfor -%}
-    {%- for name in config_traits().no_history or [] if name not in computed and name not in var("sql_traits") -%}
+    {%- set allowed = computed + sql_traits_of("profile").keys() | list -%}
+    {%- for name in config_traits().no_history or [] if name not in allowed -%}
         {{ exceptions.raise_compiler_error(
             "no_history names a trait that does not exist.\n  where: dbt_project/config/traits.yml\n  found: " ~ name
-            ~ "\n  allowed: " ~ ((computed + var("sql_traits").keys() | list) | join(", ")) ~ "\n  to do: correct the name or remove it"
+            ~ "\n  allowed: " ~ (allowed | join(", ")) ~ "\n  to do: correct the name or remove it"
         ) }}
     {%- endfor -%}
 {%- endmacro %}
@@ -243,6 +246,31 @@ from holders
         left join {{ source }}_favoured on holders.{{ key }} = {{ source }}_favoured.{{ key }}
     {%- endif %}
 {%- endfor %}
+{%- endmacro %}
+
+{# The SQL traits of profiles, or of accounts, and their types. #}
+{% macro sql_traits_of(level) -%} {{ return(var("sql_account_traits" if level == "account" else "sql_traits")) }} {%- endmacro %}
+
+{# The computed traits and the SQL traits of profiles, or of accounts, one row a holder and trait. #}
+{% macro trait_values(level) -%}
+    {%- for trait in traits_of(level) %}
+        {{ "union all" if not loop.first }}
+        select
+            {{ level }}_id,
+            '{{ trait.name }}' as trait,
+            {{ trait_text(trait.name, trait_type(trait)) }} as value,
+            '{{ trait_type(trait) }}' as value_type
+        from computed
+    {%- endfor %}
+    {%- for trait, type in sql_traits_of(level).items() %}
+        union all
+        select
+            {{ level }}_id,
+            '{{ trait }}' as trait,
+            {{ trait_text("value", type) }} as value,
+            '{{ type }}' as value_type
+        from {{ ref("sql_traits", trait) }}
+    {%- endfor %}
 {%- endmacro %}
 
 {# The computed traits of profiles, or of accounts. #}

@@ -1,19 +1,7 @@
--- The computed traits of accounts, one row an account and trait. A null value is no row.
-with
-    computed as (select * from {{ ref("int_accounts_computed") }}),
+-- The computed traits and every SQL trait of accounts, one row an account and trait. A null value is no row.
+with computed as (select * from {{ ref("int_accounts_computed") }}), valued as ({{ trait_values("account") }})
 
-    valued as (
-        {%- for trait in traits_of("account") %}
-            {{ "union all" if not loop.first }}
-            select
-                account_id,
-                '{{ trait.name }}' as trait,
-                {{ trait_text(trait.name, trait_type(trait)) }} as value,
-                '{{ trait_type(trait) }}' as value_type
-            from computed
-        {%- endfor %}
-    )
-
-select account_id, trait, value, value_type, {{ as_of() }} as computed_at
+select valued.account_id, valued.trait, valued.value, valued.value_type, {{ as_of() }} as computed_at
 from valued
-where value is not null
+inner join computed on valued.account_id = computed.account_id
+where valued.value is not null
