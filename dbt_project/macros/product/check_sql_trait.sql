@@ -27,7 +27,7 @@
                 {%- do found.append(key ~ " " ~ (row[0] if row[0] is not none else "null") ~ " in " ~ row[1] ~ (" rows" if row[1] > 1 else " row")) -%}
             {%- endfor -%}
             {%- do refuse_sql_trait(
-                file, found | join("; ") ~ (" (the first 5)" if rows | length == 5 else ""), "one row a " ~ key ~ ", none without it",
+                file, found | join("; ") ~ (" (the first 5)" if rows | length == 5 else ""), "one row for each " ~ key ~ ", none without it",
                 "add `where " ~ key ~ " is not null` and `group by " ~ key ~ "`"
             ) -%}
         {%- endif -%}
