@@ -57,6 +57,7 @@ def create(name: str, value_type: str, package: Path, project: Path, seeds: Path
     sql, yml = folder / f"{name}.sql", folder / f"{name}.yml"
     sql.write_text(
         f"-- One row a{'n' if level == 'account' else ''} {level}: {key} and value. Who has no row has no such trait.\n"
+        "-- Of the last year only: and ordered_at >= {{ add_seconds(as_of(), -365 * 86400) }}\n"
         f"select {key}, count(*) as value\n"
         'from {{ ref("tessera", "orders") }}\n'
         f"where {key} is not null\n"
