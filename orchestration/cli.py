@@ -252,11 +252,12 @@ def trait_new(
     value_type: Annotated[
         str, typer.Option("--type", help="string, bigint, decimal, double, boolean, date or timestamp.")
     ] = "bigint",
+    level: Annotated[str, typer.Option(help="Whose: profile or account.")] = "profile",
 ) -> None:
     """Write the two files of a new SQL trait and its line in dbt_project.yml; then edit the SQL."""
     from orchestration.lib import traits
 
-    for file in traits.create(name, value_type, paths.SQL_TRAITS, paths.DBT_PROJECT, paths.SEEDS):
+    for file in traits.create(name, value_type, paths.SQL_TRAITS, paths.DBT_PROJECT, paths.SEEDS, level):
         print(f"wrote {file.relative_to(paths.ROOT)}")
     print(f"Edit the SQL, then: tessera dbt build --select {name}+")
 

@@ -287,8 +287,9 @@ class Grouping(_Strict):
 
 
 class Rfm(_Strict):
-    """`rfm.yml`: other names for the tiles, beside the eight cohorts."""
+    """`rfm.yml`: other names for the tiles, beside the eight cohorts, and how many clusters are sought."""
 
+    clusters: Annotated[int, Field(ge=2, le=12)] | None = None
     groupings: list[Grouping] = Field(min_length=1)
 
     @model_validator(mode="after")

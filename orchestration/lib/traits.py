@@ -10,10 +10,14 @@ from orchestration.lib import config
 from orchestration.lib.errors import UsageError
 
 TYPES = ("string", "bigint", "decimal", "double", "boolean", "date", "timestamp")
+LEVELS = {
+    "profile": "sql_traits",
+    "account": "sql_account_traits",
+}  # and the var of dbt_project.yml that lists the level's traits
 
 
-def create(name: str, value_type: str, package: Path, project: Path, seeds: Path) -> list[Path]:
-    """Write `profiles/<name>.sql` and `.yml` and add the trait to the var `sql_traits`; return the files written."""
+def create(name: str, value_type: str, package: Path, project: Path, seeds: Path, level: str = "profile") -> list[Path]:
+    """Write `<name>.sql` and `.yml` into the level's folder and add the trait to the level's var; return the files written."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
         raise UsageError(
             "This is not a name for a trait.",
@@ -25,6 +29,11 @@ def create(name: str, value_type: str, package: Path, project: Path, seeds: Path
         raise UsageError(
             "A trait has no such type.", found=repr(value_type), allowed=", ".join(TYPES), fix="choose one with --type"
         )
+    if level not in LEVELS:
+        raise UsageError(
+            "There are no traits of this level.", found=repr(level), allowed=", ".join(LEVELS), fix="choose one with --level"
+        )
+    variable, key, folder = LEVELS[level], f"{level}_id", package / f"{level}s"
     computed: Any = config.read(project / "config" / "traits.yml")
     taken = {file.stem for root in (project / "models", package) for file in root.rglob("*.sql")}
     taken |= {file.stem for file in seeds.rglob("*.csv")} | {trait.name for trait in computed.traits}
@@ -36,27 +45,28 @@ def create(name: str, value_type: str, package: Path, project: Path, seeds: Path
         )
     listing = project / "dbt_project.yml"
     text = listing.read_text(encoding="utf-8")
-    lines = re.search(r"^    sql_traits:\n((?:        \w+: \w+\n)*)", text, re.MULTILINE)
+    lines = re.search(rf"^    {variable}:\n((?:        \w+: \w+\n)*)", text, re.MULTILINE)
     if not lines:
         raise UsageError(
             "The list of traits was not found.",
             where=str(listing),
-            allowed="vars: sql_traits: one indented line a trait",
+            allowed=f"vars: {variable}: one indented line a trait",
             fix="restore the block from git",
         )
     listed = sorted([*lines.group(1).splitlines(), f"        {name}: {value_type}"])
-    sql, yml = package / "profiles" / f"{name}.sql", package / "profiles" / f"{name}.yml"
+    sql, yml = folder / f"{name}.sql", folder / f"{name}.yml"
     sql.write_text(
-        "-- One row a profile: profile_id and value. A profile without a row has no such trait.\n"
-        "select profile_id, count(*) as value\n"
+        f"-- One row a{'n' if level == 'account' else ''} {level}: {key} and value. Who has no row has no such trait.\n"
+        "-- Of the last year only: and ordered_at >= {{ add_seconds(as_of(), -365 * 86400) }}\n"
+        f"select {key}, count(*) as value\n"
         'from {{ ref("tessera", "orders") }}\n'
-        "where profile_id is not null\n"
-        "group by profile_id\n",
+        f"where {key} is not null\n"
+        f"group by {key}\n",
         encoding="utf-8",
     )
     yml.write_text(
-        f"models:\n  - name: {name}\n    description: >\n      What it says, in which unit. One row per profile with …\n    columns:\n"
-        "      - name: profile_id\n        description: The profile.\n"
+        f"models:\n  - name: {name}\n    description: >\n      What it says, in which unit. One row per {level} with …\n    columns:\n"
+        f"      - name: {key}\n        description: The {level}.\n"
         "      - name: value\n        description: The value and its unit.\n",
         encoding="utf-8",
     )

@@ -251,21 +251,28 @@ def macros_are_used(project: Project) -> list[str]:
 
 
 def traits_are_listed(project: Project) -> list[str]:
-    """Every SQL trait is a pair of files, a line of the var sql_traits, and two columns: profile_id and value."""
-    folder = project.root / "sql_traits" / "profiles"
-    sql, yml = ({file.stem for file in folder.glob(f"*.{suffix}")} for suffix in ("sql", "yml"))
-    listed = set(project.settings()["vars"]["sql_traits"])
-    broken = [f"sql_traits/profiles/{name} lacks its .sql or its .yml" for name in sorted(sql ^ yml)]
-    broken += [
-        f"{name} is not listed: add `        {name}: <type>` to vars: sql_traits in dbt_project.yml"
-        for name in sorted(sql - listed)
-    ]
-    broken += [
-        f"{name} is listed in dbt_project.yml, but sql_traits/profiles/{name}.sql does not exist" for name in sorted(listed - sql)
-    ]
-    for node in project.nodes("model"):
-        if node["package_name"] == "sql_traits" and list(node["columns"]) != ["profile_id", "value"]:
-            broken.append(f"the trait {node['name']} documents {list(node['columns'])}, not profile_id and value")
+    """Every SQL trait is a pair of files, a line of its level's var, and two columns: the level's key and value."""
+    broken = []
+    for level, var in (("profile", "sql_traits"), ("account", "sql_account_traits")):
+        folder = project.root / "sql_traits" / f"{level}s"
+        sql, yml = ({file.stem for file in folder.glob(f"*.{suffix}")} for suffix in ("sql", "yml"))
+        listed = set(project.settings()["vars"][var])
+        broken += [f"{folder.name}/{name} lacks its .sql or its .yml" for name in sorted(sql ^ yml)]
+        broken += [
+            f"{name} is not listed: add `        {name}: <type>` to vars: {var} in dbt_project.yml"
+            for name in sorted(sql - listed)
+        ]
+        broken += [
+            f"{name} is listed in dbt_project.yml, but sql_traits/{level}s/{name}.sql does not exist"
+            for name in sorted(listed - sql)
+        ]
+        broken += [
+            f"the trait {node['name']} documents {list(node['columns'])}, not {level}_id and value"
+            for node in project.nodes("model")
+            if node["package_name"] == "sql_traits"
+            and node["original_file_path"].startswith(f"{level}s/")
+            and list(node["columns"]) != [f"{level}_id", "value"]
+        ]
     return broken
 
 

@@ -100,6 +100,30 @@ JSON = [
     ),
     *(_json(f"the odd key {key}", ODD, repr([key]), value) for key, value in ODD_KEYS.items()),
     *(
+        Case(
+            "json_opened",
+            f"the odd key {key} beside one that is not there",
+            f'{{{{ json_item(json_opened("v", [["z"], {[key]!r}]), [["z"], {[key]!r}], {[key]!r}) }}}}',
+            value,
+            (ODD,),
+        )
+        for key, value in ODD_KEYS.items()
+    ),
+    Case(
+        "json_opened",
+        "of no document nothing",
+        '{{ json_item(json_opened("v", [["a"], ["b"]]), [["a"], ["b"]], ["b"]) }}',
+        None,
+        (None,),
+    ),
+    Case(
+        "json_opened",
+        "JSON null is none",
+        '{{ json_item(json_opened("v", [["a"], ["b"]]), [["a"], ["b"]], ["b"]) }}',
+        None,
+        ('{"a":1,"b":null}',),
+    ),
+    *(
         Case("json_text_of", f"the odd key {key} of a column", '{{ json_text_of("v", [], "w") }}', value, (ODD, key))
         for key, value in ODD_KEYS.items()
     ),

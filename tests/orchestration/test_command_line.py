@@ -386,7 +386,9 @@ def test_an_unknown_command_is_a_usage_error(home: Path) -> None:
         (["orders placed"], "not a name for a trait"),
         (["a" * 62], "not a name for a trait"),
         (["orders_placed", "--type", "money"], "no such type"),
+        (["orders_placed", "--level", "household"], "no traits of this level"),
         (["average_order_value"], "exists"),  # a trait
+        (["average_order_value", "--level", "account"], "exists"),  # a trait of the other level
         (["orders"], "exists"),  # a public model
         (["int_events_resolved"], "exists"),  # a private one
         (["order_count"], ""),  # a computed trait: profile_traits would hold two of that name
@@ -424,6 +426,8 @@ def test_a_new_trait_is_a_pair_of_files_and_a_line(tmp_path: Path) -> None:
         assert (tree / "sql_traits" / "profiles" / f"orders_placed.{suffix}").exists()
         assert f"wrote sql_traits/profiles/orders_placed.{suffix}" in result.stdout
     assert "tessera dbt build --select orders_placed+" in result.stdout
+    tessera_in(tree, tmp_path / "home", "trait", "new", "account_orders_placed", "--level", "account")
+    assert "group by account_id" in (tree / "sql_traits" / "accounts" / "account_orders_placed.sql").read_text(encoding="utf-8")
     again = tessera_in(tree, tmp_path / "home", "trait", "new", "orders_placed", check=False)
     assert again.returncode == 2
 

@@ -204,7 +204,7 @@ def mistaken(workspace: Workspace, repeated: dict[str, bytes], tree: Path) -> Mi
 def test_a_mistaken_trait_ends_the_run_with_1_and_is_named_with_its_file(mistaken: Mistake) -> None:
     assert mistaken.failed.returncode == 1
     assert "profiles/days_since_last_visit.sql" in mistaken.failed.stderr
-    assert "one row a profile_id" in mistaken.failed.stderr
+    assert "one row for each profile_id" in mistaken.failed.stderr
     assert "Traceback" not in mistaken.failed.stderr
     assert "to do:" in mistaken.failed.stderr
     assert mistaken.failed.stdout == ""

@@ -99,6 +99,7 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("rfm", "recency: [4, 5], frequency: [4, 5], monetary: [4, 5]", "recency: [5, 4]", "recency: [5, 4]"),
         ("rfm", "recency: [4, 5]", "recency: [0, 5]", "recency: [0, 5]"),
         ("rfm", "recency: [4, 5]", "recency: [4]", "recency: [4]"),
+        ("rfm", "clusters: null", "clusters: 1", "clusters: 1"),
         ("rfm", "name: loyal,", "name: champions,", "name: lifecycle"),
         ("profiles", "rule: first", "rule: newest", "rule: newest"),
         ("profiles", "rule: first", "rule: source_priority", "rule: source_priority"),

@@ -19,7 +19,8 @@ from orchestration.lib import config
 from orchestration.lib.warehouse import Embedded
 from tests.conftest import ROOT
 
-PROJECT = ROOT / "dbt_project"
+PROJECT, SQL_TRAITS = ROOT / "dbt_project", ROOT / "sql_traits"
+CONFIGS = ("profiles", "rfm", "traits")  # beside identity.yml
 STAGING = (  # over loaded lines, without a tracking plan
     "stg_segment__events",
     "int_events_validated",
@@ -88,7 +89,7 @@ class BareProject:
         self.inputs: dict[str, Any] = {"segment_tables": []}
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
-        self._files = {path.stem: path for path in (PROJECT / "models").rglob("*.sql")}
+        self._files = {path.stem: path for folder in (PROJECT / "models", SQL_TRAITS) for path in folder.rglob("*.sql")}
         self._templates: dict[str, jinja2.Template] = {}
         self._model: dict[str, Any] = {}
         self._macros: dict[str, Callable[..., Any]] = {}
@@ -106,12 +107,15 @@ class BareProject:
             "config_inputs",
             "plan_event",
             "plan_properties",
+            *(f"config_{name}" for name in CONFIGS),
         }
         self._environment.globals |= {name: self._caller(name) for name in names}
-        for text in texts:
-            self._read_macros(text)
+        for text in texts:  # one at a time: a macro that another of its file calls returns its value as any other
+            for macro in re.findall(r"{%-? macro .*?endmacro -?%}", text, re.DOTALL):
+                self._read_macros(macro)
         self._macros |= {"replace_table": self._replace_table, "config_identity": lambda: self.settings}
         self._macros |= {"config_inputs": lambda: self.inputs, "landed_tables": lambda place: self.inputs["tables"]}
+        self._macros |= {f"config_{name}": self._config(name) for name in CONFIGS}
         self._macros |= {"plan_event": lambda: "event", "plan_properties": lambda: "properties"}
 
     def run(self, models: Iterable[str]) -> None:
@@ -147,7 +151,8 @@ class BareProject:
 
     def relation(self, name: str) -> _Relation:
         """Return the relation of a model (its folder is the schema) or of a seed."""
-        return _Relation(self._files[name].parent.name if name in self._files else "reference", name)
+        file = self._files.get(name)
+        return _Relation("reference" if file is None else "sql_traits" if SQL_TRAITS in file.parents else file.parent.name, name)
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement."""
@@ -156,7 +161,7 @@ class BareProject:
 
     def _names(self) -> dict[str, Any]:
         return {
-            "ref": self.relation,
+            "ref": lambda *names: self.relation(names[-1]),
             "source": lambda source, table: f"{source}.{table}",
             "config": _Config(self),
             "adapter": SimpleNamespace(dispatch=self._dispatch),
@@ -171,6 +176,11 @@ class BareProject:
             "this": _Current(self, "this"),
             "sql": _Current(self, "sql"),
         }
+
+    @staticmethod
+    def _config(name: str) -> Callable[[], dict[str, Any]]:
+        content = config.read(PROJECT / "config" / f"{name}.yml").model_dump(mode="json")
+        return lambda: content
 
     def _caller(self, name: str) -> Callable[..., Any]:
         return lambda *arguments, **options: self._macros[name](*arguments, **options)

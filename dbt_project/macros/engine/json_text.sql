@@ -3,9 +3,11 @@
    Differs by engine: every engine has its own JSON path language. #}
 {% macro json_text(column, path) -%} {{ adapter.dispatch("json_text", "tessera")(column, path) }} {%- endmacro %}
 
-{% macro duckdb__json_text(column, path) -%}
+{% macro duckdb__json_text(column, path) -%} json_extract_string({{ column }}, {{ duckdb__json_path(path) }}) {%- endmacro %}
+
+{% macro duckdb__json_path(path) -%}
     {%- set keys %}{% for key in path %}."{{ key | replace('"', '\\"') }}"{% endfor %}{% endset -%}
-    json_extract_string({{ column }}, {{ text_literal("$" ~ keys) }})
+    {{ text_literal("$" ~ keys) }}
 {%- endmacro %}
 
 {% macro postgres__json_text(column, path) -%}

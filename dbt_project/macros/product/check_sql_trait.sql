@@ -3,14 +3,15 @@
 {% macro check_sql_trait(relation, model) -%}
     {%- if execute -%}
         {%- set file = "sql_traits/" ~ model.original_file_path -%}
-        {%- set key = "account_id" if model.original_file_path.startswith("accounts") else "profile_id" -%}
+        {%- set level = "account" if model.original_file_path.startswith("accounts") else "profile" -%}
+        {%- set key = level ~ "_id" -%}
         {%- set columns = adapter.get_columns_in_relation(relation) -%}
         {%- set names = columns | map(attribute="name") | map("lower") | list -%}
         {%- if names | sort != [key, "value"] | sort -%}
             {%- do refuse_sql_trait(file, "the columns " ~ (names | join(", ")), "two columns: " ~ key ~ " and value", "select " ~ key ~ ", … as value") -%}
         {%- endif -%}
 
-        {%- set type = var("sql_traits").get(model.name) -%}
+        {%- set type = sql_traits_of(level).get(model.name) -%}
         {%- set value = (columns | selectattr("name", "in", ["value", "VALUE"]) | list)[0] -%}
         {%- if type in ("bigint", "decimal", "double") and value.is_string() -%}
             {%- do refuse_sql_trait(file, "a value that is text", "a number: dbt_project.yml declares " ~ model.name ~ ": " ~ type, "return a number, or declare another type") -%}
@@ -26,7 +27,7 @@
                 {%- do found.append(key ~ " " ~ (row[0] if row[0] is not none else "null") ~ " in " ~ row[1] ~ (" rows" if row[1] > 1 else " row")) -%}
             {%- endfor -%}
             {%- do refuse_sql_trait(
-                file, found | join("; ") ~ (" (the first 5)" if rows | length == 5 else ""), "one row a " ~ key ~ ", none without it",
+                file, found | join("; ") ~ (" (the first 5)" if rows | length == 5 else ""), "one row for each " ~ key ~ ", none without it",
                 "add `where " ~ key ~ " is not null` and `group by " ~ key ~ "`"
             ) -%}
         {%- endif -%}

@@ -1,4 +1,5 @@
-{# A trait's property as the source holds it: {sql, is_number}. Paths and columns were checked when config/traits.yml was compiled. #}
+{# A trait's property as the source holds it: {sql, is_number}, of an event's JSON {object, path}. Paths and columns were checked when
+   config/traits.yml was compiled. #}
 {% macro trait_property(source, property) -%}
     {%- set at = {"events": "occurred_at", "orders": "ordered_at", "sessions": "started_at"}[source] -%}
     {%- set numbers = ["revenue", "refunded", "net_revenue", "event_count", "page_view_count"] -%}
@@ -6,34 +7,59 @@
     {%- if path[0] == "at" -%} {{ return({"sql": local_part(at, path[1]), "is_number": true}) }}
     {%- elif source == "events" -%}
         {%- set object = path[0] if path | length > 1 and path[0] in ("properties", "context", "traits") else none -%}
-        {{ return({"sql": json_text(object or "properties", path[1:] if object else path), "is_number": false}) }}
+        {{ return({"object": object or "properties", "path": path[1:] if object else path, "is_number": false}) }}
     {%- elif property == "net_revenue" -%} {{ return({"sql": "revenue - refunded", "is_number": true}) }}
     {%- elif property in numbers -%} {{ return({"sql": property, "is_number": true}) }}
-    {%- else -%} {{ return({"sql": "cast(" ~ property ~ " as " ~ dbt.type_string() ~ ")", "is_number": false}) }}
+    {%- else -%} {{ return({"sql": "nullif(cast(" ~ property ~ " as " ~ dbt.type_string() ~ "), '')", "is_number": false}) }}
     {%- endif -%}
 {%- endmacro %}
 
-{# The properties that a source's traits read, each once: property → {alias, sql, is_number, events}, the events those whose traits read it:
-   of others nothing is read out of the JSON, which costs more than all the rest. #}
+{# The properties that traits of one source read, each once: property → {alias, is_number, events, …}, the events those whose traits read it. #}
 {% macro trait_properties(source, traits) -%}
     {%- set found = {} -%}
     {%- for trait in traits -%}
-        {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and property not in found -%}
-            {%- do found.update({property: dict(trait_property(source, property), alias="property_" ~ (found | length + 1), events=[])}) -%}
-        {%- endfor -%}
-        {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property and trait.event not in found[property].events -%}
-            {%- do found[property].events.append(trait.event) -%}
+        {%- for property in [trait.property] + trait.where | map(attribute="property") | list if property -%}
+            {%- if property not in found -%}
+                {%- set alias = "property_" ~ (found | length + 1) ~ "_" ~ modules.re.sub("[^a-z0-9]+", "_", property | lower)[:40] -%}
+                {%- do found.update({property: dict(trait_property(source, property), alias=alias, events=[])}) -%}
+            {%- endif -%}
+            {%- if trait.event not in found[property].events %}{% do found[property].events.append(trait.event) %}{% endif -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
 
-{# What reads a property: null where the text is empty, or the event is one whose traits do not ask for it. #}
-{% macro trait_read(source, property, events) -%}
-    {%- set value = property.sql if property.is_number else "nullif(" ~ property.sql ~ ", '')" -%}
-    {%- if source == "events" and property.events | length < events | length -%}
-        case when event in ({% for name in property.events %}{{ text_literal(name) }}{{ ", " if not loop.last }}{% endfor %}) then {{ value }} end
-    {%- else -%} {{ value }}
+{# What the traits of every level ask of events: the properties; the paths by JSON object; whether an event is one that a trait asks about. #}
+{% macro event_properties() -%}
+    {{ return(trait_properties("events", config_traits().traits | selectattr("source", "equalto", "events") | list)) }}
+{%- endmacro %}
+
+{% macro event_objects() -%}
+    {%- set found = {} -%}
+    {%- for property in event_properties().values() if property.object -%}
+        {%- do found.update({property.object: found.get(property.object, []) + [property.path]}) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{% macro is_trait_event(column) -%}
+    {{ is_one_of(column, config_traits().traits | selectattr("source", "equalto", "events") | map(attribute="event") | unique | list) }}
+{%- endmacro %}
+
+{% macro is_one_of(column, names) -%}
+    {%- if names -%} {{ column }} in ({% for name in names %}{{ text_literal(name) }}{{ ", " if not loop.last }}{% endfor %})
+    {%- else -%} false
+    {%- endif -%}
+{%- endmacro %}
+
+{# One of these properties, below json_opened: null where the text is empty, or the event is one whose traits do not ask for it. #}
+{% macro event_property(property, objects) -%}
+    {%- if property.object -%}
+        case
+            when {{ is_one_of("event", property.events) }}
+            then nullif({{ json_item("opened_" ~ property.object, objects[property.object], property.path) }}, '')
+        end
+    {%- else -%} {{ property.sql }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -116,22 +142,25 @@
 {# A trait has one name: refuse one that is both computed and SQL, and a name in no_history that no trait has. #}
 {% macro check_trait_names() -%}
     {%- set computed = config_traits().traits | map(attribute="name") | list -%}
-    {%- for name in computed if name in var("sql_traits") -%}
-        {{ exceptions.raise_compiler_error(
-            "A computed trait and a SQL trait have the same name.\n  where: dbt_project/config/traits.yml and sql_traits/profiles/" ~ name ~ ".sql\n  found: "
-            ~ name ~ "\n  to do: rename one of them"
-        ) }}
+    {%- for level in ["profile", "account"] -%}
+        {%- for name in computed if name in sql_traits_of(level) -%}
+            {{ exceptions.raise_compiler_error(
+                "A computed trait and a SQL trait have the same name.\n  where: dbt_project/config/traits.yml and sql_traits/" ~ level ~ "s/" ~ name
+                ~ ".sql\n  found: " ~ name ~ "\n  to do: rename one of them"
+            ) }}
+        {%- endfor -%}
     {%- endfor -%}
-    {%- for name in config_traits().no_history or [] if name not in computed and name not in var("sql_traits") -%}
+    {%- set allowed = computed + sql_traits_of("profile").keys() | list -%}
+    {%- for name in config_traits().no_history or [] if name not in allowed -%}
         {{ exceptions.raise_compiler_error(
             "no_history names a trait that does not exist.\n  where: dbt_project/config/traits.yml\n  found: " ~ name
-            ~ "\n  allowed: " ~ ((computed + var("sql_traits").keys() | list) | join(", ")) ~ "\n  to do: correct the name or remove it"
+            ~ "\n  allowed: " ~ (allowed | join(", ")) ~ "\n  to do: correct the name or remove it"
         ) }}
     {%- endfor -%}
 {%- endmacro %}
 
 {# The computed traits of a level (profile or account), after the CTEs of its holders and sources: one column each. Every source is read
-   once, narrowed to the properties that some trait needs, and counted by holder. #}
+   narrow, the properties of events from int_properties_extracted, and counted by holder. #}
 {% macro compute_traits(level) -%}
     {%- set key = level ~ "_id" -%}
     {%- set all_traits = traits_of(level) -%}
@@ -143,7 +172,7 @@
     } -%}
     {%- for source, columns in sources.items() %}
         {%- set traits = all_traits | selectattr("source", "equalto", source) | list %}
-        {%- set properties = trait_properties(source, traits) %}
+        {%- set properties = event_properties() if source == "events" else trait_properties(source, traits) %}
         {%- set frequent = traits | selectattr("kind", "equalto", "most_frequent") | list %}
 
         {%- if traits %}
@@ -154,20 +183,11 @@
                     {{ columns.key }} as fact_id,
                     {{ "event," if source == "events" }}
                     {%- for property in properties.values() %}
-                        {{ trait_read(source, property, traits | map(attribute="event") | unique | list) }}
-                        as {{ property.alias }},
+                        {{ property.alias if source == "events" else property.sql ~ " as " ~ property.alias }},
                     {%- endfor %}
                     {{ columns.at }} as happened_at
                 from {{ source }}
-                where
-                    {{ key }} is not null
-                    {%- if source == "events" %}
-                        and event in (
-                            {%- for name in traits | map(attribute="event") | unique %}
-                                {{ text_literal(name) }}{{ "," if not loop.last }}
-                            {%- endfor %}
-                        )
-                    {%- endif %}
+                where {{ key }} is not null
             ),
 
             {{ source }}_totalled as (
@@ -181,15 +201,18 @@
             )
         {%- endif %}
 
+        {#- Of a count below 900 million the rest to 1,000 million has nine digits: the smallest text is the most frequent value. #}
         {%- if frequent %}
             ,
             {{ source }}_values as (
                 {%- for trait in frequent %}
                     select
                         {{ key }},
-                        '{{ trait.name }}' as trait,
-                        {{ trait_value_text(properties[trait.property]) }} as value,
-                        count(*) as value_count
+                        {{ loop.index }} as trait_number,
+                        count(*) as value_count,
+                        concat(
+                            cast(1000000000 - count(*) as {{ dbt.type_string() }}), {{ trait_value_text(properties[trait.property]) }}
+                        ) as ranked_value
                     from {{ source }}_read
                     where
                         {{ properties[trait.property].alias }} is not null
@@ -201,21 +224,32 @@
                 {%- endfor %}
             ),
 
+            {{ source }}_winners as (
+                select
+                    {{ key }},
+                    trait_number,
+                    sum(value_count) as total_count,
+                    max(value_count) as winner_count,
+                    substr(min(ranked_value), 10) as value
+                from {{ source }}_values
+                group by {{ key }}, trait_number
+            ),
+
             {{ source }}_favoured as (
                 select
                     {%- for trait in frequent %}
-                        case
-                            when
-                                sum(case when trait = '{{ trait.name }}' then value_count else 0 end)
-                                >= {{ trait.minimum_count }}
-                                and max(case when trait = '{{ trait.name }}' then value_count else 0 end)
-                                >= {{ trait.winner_count }}
-                            then
-                                {{ first_by("case when trait = '" ~ trait.name ~ "' then value end", ["- value_count", "value"]) }}
-                        end as {{ trait.name }},
+                        max(
+                            case
+                                when
+                                    trait_number = {{ loop.index }}
+                                    and total_count >= {{ trait.minimum_count }}
+                                    and winner_count >= {{ trait.winner_count }}
+                                then value
+                            end
+                        ) as {{ trait.name }},
                     {%- endfor %}
                     {{ key }}
-                from {{ source }}_values
+                from {{ source }}_winners
                 group by {{ key }}
             )
         {%- endif %}
@@ -243,6 +277,33 @@ from holders
         left join {{ source }}_favoured on holders.{{ key }} = {{ source }}_favoured.{{ key }}
     {%- endif %}
 {%- endfor %}
+{%- endmacro %}
+
+{# The SQL traits of profiles, or of accounts, and their types. #}
+{% macro sql_traits_of(level) -%} {{ return(var("sql_account_traits" if level == "account" else "sql_traits")) }} {%- endmacro %}
+
+{# The computed traits and the SQL traits of profiles, or of accounts, one row a holder and trait. Who has computed traits exists: a SQL trait
+   may lag behind a merge. #}
+{% macro trait_values(level) -%}
+    {%- for trait in traits_of(level) %}
+        {{ "union all" if not loop.first }}
+        select
+            {{ level }}_id,
+            '{{ trait.name }}' as trait,
+            {{ trait_text(trait.name, trait_type(trait)) }} as value,
+            '{{ trait_type(trait) }}' as value_type
+        from computed
+    {%- endfor %}
+    {%- for trait, type in sql_traits_of(level).items() %}
+        union all
+        select
+            found.{{ level }}_id,
+            '{{ trait }}' as trait,
+            {{ trait_text("found.value", type) }} as value,
+            '{{ type }}' as value_type
+        from {{ ref("sql_traits", trait) }} as found
+        inner join computed on found.{{ level }}_id = computed.{{ level }}_id
+    {%- endfor %}
 {%- endmacro %}
 
 {# The computed traits of profiles, or of accounts. #}

@@ -1,57 +1,78 @@
 -- What one event on a page or screen says about where the visitor came from. Parameters on the address
 -- win over the library's reading of them, since the address is what the visitor followed.
+{% set paths = [
+    ["page", "url"],
+    ["page", "referrer"],
+    ["campaign", "source"],
+    ["campaign", "medium"],
+    ["campaign", "name"],
+] %}
 with
-    located as (
+    opened as (
         select
             event_id,
             profile_id,
             anonymous_id,
             event,
-            context,
-            {{ json_text("context", ["page", "url"]) }} as url,
-            {{ json_text("context", ["page", "referrer"]) }} as referrer,
+            {{ json_opened("context", paths) }} as opened_context,
             occurred_at
         from {{ ref("profile_events") }}
         where profile_id is not null and anonymous_id is not null and type in ('track', 'page', 'screen')
-    )
+    ),
+
+    located as {{ materialized() }} (
+        select
+            event_id,
+            profile_id,
+            anonymous_id,
+            event,
+            {{ json_item("opened_context", paths, ["page", "url"]) }} as url,
+            {{ json_item("opened_context", paths, ["page", "referrer"]) }} as referrer,
+            {{ json_item("opened_context", paths, ["campaign", "source"]) }} as campaign_source,
+            {{ json_item("opened_context", paths, ["campaign", "medium"]) }} as campaign_medium,
+            {{ json_item("opened_context", paths, ["campaign", "name"]) }} as campaign_name,
+            occurred_at
+        from opened
+    ),
+
+    -- Addresses repeat: each is taken apart once.
+    urls as (select distinct url from located where url is not null),
+
+    referrers as (select distinct referrer from located where referrer is not null),
+
+    addresses as (
+        select
+            url,
+            {{ url_parameter("url", "utm_source") }} as source,
+            {{ url_parameter("url", "utm_medium") }} as medium,
+            {{ url_parameter("url", "utm_campaign") }} as campaign,
+            case
+                when {{ matches("url", "[?&](gclid|gbraid|wbraid)=") }}
+                then 'google'
+                when {{ matches("url", "[?&]msclkid=") }}
+                then 'microsoft'
+                when {{ matches("url", "[?&]fbclid=") }}
+                then 'facebook'
+            end as click_platform,
+            {{ url_host("url") }} as page_host
+        from urls
+    ),
+
+    referring as (select referrer, {{ url_host("referrer") }} as referrer_host from referrers)
 
 select
-    event_id,
-    profile_id,
-    anonymous_id,
-    event,
-    url,
-    lower(
-        coalesce(
-            {{ url_parameter("url", "utm_source") }},
-            nullif({{ json_text("context", ["campaign", "source"]) }}, '')
-        )
-    ) as source,
-    lower(
-        coalesce(
-            {{ url_parameter("url", "utm_medium") }},
-            nullif({{ json_text("context", ["campaign", "medium"]) }}, '')
-        )
-    ) as medium,
-    lower(
-        trim(
-            coalesce(
-                {{ url_parameter("url", "utm_campaign") }},
-                nullif({{ json_text("context", ["campaign", "name"]) }}, '')
-            )
-        )
-    ) as campaign,
-    case
-        when url is null
-        then null
-        when {{ matches("url", "[?&](gclid|gbraid|wbraid)=") }}
-        then 'google'
-        when {{ matches("url", "[?&]msclkid=") }}
-        then 'microsoft'
-        when {{ matches("url", "[?&]fbclid=") }}
-        then 'facebook'
-    end as click_platform,
-    {{ url_host("url") }} as page_host,
-    {{ url_host("referrer") }} as referrer_host,
-    occurred_at
+    located.event_id,
+    located.profile_id,
+    located.anonymous_id,
+    located.event,
+    located.url,
+    lower(coalesce(addresses.source, nullif(located.campaign_source, ''))) as source,
+    lower(coalesce(addresses.medium, nullif(located.campaign_medium, ''))) as medium,
+    lower(trim(coalesce(addresses.campaign, nullif(located.campaign_name, '')))) as campaign,
+    addresses.click_platform,
+    addresses.page_host,
+    referring.referrer_host,
+    located.occurred_at
 from located
+left join addresses on located.url = addresses.url
+left join referring on located.referrer = referring.referrer

@@ -5,18 +5,28 @@ with
 
     measured as (
         select
-            moment, measured_at, 'recency' as dimension, cast(- recency_days as {{ type_decimal() }}) as value
+            level,
+            moment,
+            measured_at,
+            'recency' as dimension,
+            cast(- recency_days as {{ type_decimal() }}) as value
         from buyers
         union all
-        select moment, measured_at, 'frequency' as dimension, cast(frequency as {{ type_decimal() }}) as value
+        select
+            level,
+            moment,
+            measured_at,
+            'frequency' as dimension,
+            cast(frequency as {{ type_decimal() }}) as value
         from buyers
         union all
-        select moment, measured_at, 'monetary' as dimension, monetary as value
+        select level, moment, measured_at, 'monetary' as dimension, monetary as value
         from buyers
     )
 
 {% for k in range(1, var("rfm_tiles")) -%}
     select
+        level,
         moment,
         dimension,
         cast({{ k }} as bigint) as k,
@@ -24,5 +34,5 @@ with
         {{ quantile("value", k / var("rfm_tiles")) }} as lower_value,
         measured_at
     from measured
-    group by moment, dimension, measured_at {{ "union all" if not loop.last }}
+    group by level, moment, dimension, measured_at {{ "union all" if not loop.last }}
 {% endfor %}

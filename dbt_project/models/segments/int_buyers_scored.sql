@@ -17,9 +17,10 @@ with
                 {% endfor -%}
             {% endfor -%}
             period_at,
+            level,
             moment
         from {{ ref("int_boundaries_applied") }}
-        group by moment, period_at
+        group by level, moment, period_at
     ),
 
     tiled as (
@@ -39,7 +40,7 @@ with
                 end as {{ dimension }}_boundary{{ "," if not loop.last }}
             {% endfor -%}
         from buyers
-        inner join boundaries on buyers.moment = boundaries.moment
+        inner join boundaries on buyers.level = boundaries.level and buyers.moment = boundaries.moment
     ),
 
     -- A customer who gave back as much as was bought is never of high value, whatever the others did.
@@ -77,8 +78,9 @@ with
     )
 
 select
+    level,
     moment,
-    profile_id,
+    buyer_id,
     loyalty_segment || '_' || value_segment as segment,
     loyalty_segment,
     value_segment,

@@ -25,6 +25,7 @@ with
             refunds.measured_at,
             refunds.order_id,
             {{ first_by("refunds.profile_id", ["refunds.occurred_at", "refunds.event_id"]) }} as profile_id,
+            {{ first_by("refunds.account_id", ["refunds.occurred_at", "refunds.event_id"]) }} as account_id,
             case
                 when max(case when refunds.event = 'Order Cancelled' then 1 else 0 end) = 1
                 then coalesce(max(sales.amount), 0)
@@ -45,6 +46,7 @@ select
     coalesce(sales.moment, refunds.moment) as moment,
     coalesce(sales.order_id, refunds.order_id) as order_id,
     coalesce(sales.profile_id, case when sales.order_id is null then refunds.profile_id end) as profile_id,
+    coalesce(sales.account_id, refunds.account_id) as account_id,
     cast(coalesce(sales.amount, 0) as {{ type_decimal() }}) as revenue,
     cast(coalesce(refunds.refunded, 0) as {{ type_decimal() }}) as refunded,
     coalesce(sales.measured_at, refunds.measured_at) as measured_at,

@@ -7,6 +7,7 @@ with
 
     shares as (
         select
+            boundaries.level,
             boundaries.dimension,
             boundaries.k,
             count(*) as buyer_count,
@@ -27,11 +28,12 @@ with
                 end
             ) as below_count
         from boundaries
-        cross join buyers
-        group by boundaries.dimension, boundaries.k
+        inner join buyers on boundaries.level = buyers.level
+        group by boundaries.level, boundaries.dimension, boundaries.k
     )
 
 select
+    boundaries.level,
     boundaries.dimension,
     boundaries.k,
     cast(shares.buyer_count as bigint) as buyer_count,
@@ -43,4 +45,8 @@ select
     boundaries.period_at,
     {{ as_of() }} as as_of
 from boundaries
-inner join shares on boundaries.dimension = shares.dimension and boundaries.k = shares.k
+inner join
+    shares
+    on boundaries.level = shares.level
+    and boundaries.dimension = shares.dimension
+    and boundaries.k = shares.k

@@ -7,23 +7,25 @@ with
         {% if rfm_moments()[0].at == rfm_moments()[1].at -%} where moment <> 1 {%- endif %}
     ),
 
-    moments as (select distinct moment, measured_at from scored),
+    moments as (select distinct level, moment, measured_at from scored),
 
     pairs as (
         select
+            earlier.level,
             earlier.moment as from_moment,
             later.moment as to_moment,
             earlier.measured_at as from_at,
             later.measured_at as to_at
         from moments as earlier
-        inner join moments as later on earlier.measured_at < later.measured_at
+        inner join moments as later on earlier.level = later.level and earlier.measured_at < later.measured_at
     ),
 
     moves as (
         select
+            pairs.level,
             pairs.from_at,
             pairs.to_at,
-            scored.profile_id,
+            scored.buyer_id,
             coalesce(
                 max(case when scored.moment = pairs.from_moment then scored.segment end), 'absent'
             ) as from_segment,
@@ -31,14 +33,17 @@ with
                 max(case when scored.moment = pairs.to_moment then scored.segment end), 'absent'
             ) as to_segment
         from pairs
-        inner join scored on scored.moment = pairs.from_moment or scored.moment = pairs.to_moment
-        group by pairs.from_at, pairs.to_at, scored.profile_id
+        inner join
+            scored
+            on scored.level = pairs.level
+            and (scored.moment = pairs.from_moment or scored.moment = pairs.to_moment)
+        group by pairs.level, pairs.from_at, pairs.to_at, scored.buyer_id
     ),
 
     counted as (
-        select from_at, to_at, from_segment, to_segment, count(*) as profile_count
+        select level, from_at, to_at, from_segment, to_segment, count(*) as buyer_count
         from moves
-        group by from_at, to_at, from_segment, to_segment
+        group by level, from_at, to_at, from_segment, to_segment
     ),
 
     segments as (
@@ -52,7 +57,12 @@ with
     ),
 
     cells as (
-        select pairs.from_at, pairs.to_at, origins.segment as from_segment, targets.segment as to_segment
+        select
+            pairs.level,
+            pairs.from_at,
+            pairs.to_at,
+            origins.segment as from_segment,
+            targets.segment as to_segment
         from pairs
         cross join segments as origins
         cross join segments as targets
@@ -60,12 +70,13 @@ with
     )
 
 select
+    cells.level,
     cells.from_segment,
     cells.to_segment,
-    cast(coalesce(counted.profile_count, 0) as bigint) as profile_count,
+    cast(coalesce(counted.buyer_count, 0) as bigint) as buyer_count,
     cast(
-        sum(coalesce(counted.profile_count, 0)) over (
-            partition by cells.from_at, cells.to_at, cells.from_segment
+        sum(coalesce(counted.buyer_count, 0)) over (
+            partition by cells.level, cells.from_at, cells.to_at, cells.from_segment
         ) as bigint
     ) as from_count,
     cells.from_at,
@@ -73,7 +84,8 @@ select
 from cells
 left join
     counted
-    on cells.from_at = counted.from_at
+    on cells.level = counted.level
+    and cells.from_at = counted.from_at
     and cells.to_at = counted.to_at
     and cells.from_segment = counted.from_segment
     and cells.to_segment = counted.to_segment

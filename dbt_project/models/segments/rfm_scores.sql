@@ -1,5 +1,5 @@
 select
-    profile_id,
+    buyer_id as profile_id,
     recency_days,
     frequency,
     monetary,
@@ -13,4 +13,4 @@ select
     period_at as boundaries_at,
     {{ as_of() }} as as_of
 from {{ ref("int_buyers_scored") }}
-where moment = 0
+where level = 'profile' and moment = 0

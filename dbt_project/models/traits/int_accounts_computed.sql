@@ -1,13 +1,15 @@
 -- The computed traits of accounts (config/traits.yml, level: account), one column each. An account is who an
 -- event or an order names.
 with
-    events as (select *, group_id as account_id from {{ ref("profile_events") }}),
+    events as (select * from {{ ref("int_properties_extracted") }}),
+
+    accounts as (select account_id from {{ ref("accounts") }}),
 
     orders as (select * from {{ ref("orders") }}),
 
     named as (
         select account_id
-        from events
+        from accounts
         union all
         select account_id
         from orders

@@ -2,7 +2,7 @@
 with
     holders as (select profile_id from {{ ref("profiles") }}),
 
-    events as (select * from {{ ref("profile_events") }}),
+    events as (select * from {{ ref("int_properties_extracted") }}),
 
     orders as (select * from {{ ref("orders") }}),
 

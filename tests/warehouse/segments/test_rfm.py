@@ -11,7 +11,7 @@ Two differences between the fixture and the product are wanted, and each is test
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -119,6 +119,7 @@ def calls(orders: Iterable[Order]) -> Iterable[dict[str, Any]]:
             "type": "track",
             "event": "Order Completed",
             "userId": order.customer_id,
+            "context": {"groupId": f"account-{order.customer_id}"},
             "timestamp": at,
             "receivedAt": at,
             "properties": {"order_id": order.order_id, "revenue": float(order.amount), "currency": "USD"},
@@ -132,6 +133,7 @@ def scored(home: Path, as_of: str) -> dict[str, Score]:
         *DBT_BUILD,
         "--select",
         "+rfm_segments",
+        "+rfm_account_segments",
         "+rfm_migrations",
         "+rfm_drift",
         "+profiles",
@@ -146,6 +148,10 @@ def scored(home: Path, as_of: str) -> dict[str, Score]:
     assert len(rows) == len({row[0] for row in rows})
     assert all(row[-1] == f"{row[-3]}_{row[-2]}" for row in rows)
     return {row[0]: Score(*row[1:-1]) for row in rows}
+
+
+def segments_at(home: Path, as_of: str) -> dict[str, str]:
+    return {customer: f"{s.loyalty_segment}_{s.value_segment}" for customer, s in scored(home, as_of).items()}
 
 
 def to_the_cent(scores: Mapping[str, Score]) -> dict[str, Score]:
@@ -200,7 +206,8 @@ def test_customers_who_never_paid_are_no_buyers_and_the_order_of_rows_changes_no
 
 # ---------------------------------------------------------------- over time
 
-MATRIX = "select from_segment, to_segment, profile_count from segments.rfm_migrations where from_at = '{}' and to_at = '{}'"
+MATRIX = """select from_segment, to_segment, buyer_count from segments.rfm_migrations
+    where level = 'profile' and from_at = '{}' and to_at = '{}'"""
 
 
 def read_matrix(path: Path) -> dict[tuple[str, str], int]:
@@ -225,11 +232,31 @@ def test_the_migration_matrix_is_the_fixtures_and_its_rows_sum_to_the_former_mem
         members[f"{score_then.loyalty_segment}_{score_then.value_segment}"] += 1
     sums = built(
         shuffled_home,
-        "select from_at, to_at, from_segment, any_value(from_count) as former, sum(profile_count) as found"
-        " from segments.rfm_migrations group by all",
+        "select from_at, to_at, from_segment, any_value(from_count) as former, sum(buyer_count) as found"
+        " from segments.rfm_migrations where level = 'profile' group by all",
     )
     assert [row for row in sums if row[3] != row[4]] == []
     assert {row[2]: row[3] for row in sums if str(row[0])[:10] == former and row[3]} == members
+
+
+def test_the_matrix_between_any_two_dates_is_what_was_built_as_of_them(shuffled_home: Path) -> None:
+    """By 10 February half of the customers had bought nothing: they appear."""
+    dates = ("1997-02-10", "1997-08-15")
+    former, latter = (segments_at(shuffled_home, date) for date in dates)
+    tessera(
+        shuffled_home, *DBT_BUILD, "--select", "+rfm_migrations", "--vars",
+        f"{{rfm_new_within_days: 100000, rfm_migration_dates: {list(dates)}}}", as_of="1998-07-01",
+    )  # fmt: skip
+    found = {row[:2]: row[2] for row in built(shuffled_home, MATRIX.format(*dates)) if row[2]}
+    assert found == Counter((former.get(customer, "absent"), latter[customer]) for customer in latter)
+    assert sum(count for (origin, _), count in found.items() if origin == "absent") > 500
+
+
+def test_accounts_of_one_person_each_have_the_segments_of_their_person(shuffled_home: Path) -> None:
+    people = segments_at(shuffled_home, DATES[0])
+    accounts = dict(built(shuffled_home, "select account_id, segment from segments.rfm_account_segments"))
+    assert {f"account-{customer}": segment for customer, segment in people.items()} == accounts
+    assert len(accounts) == 2_357
 
 
 def test_within_a_period_boundaries_stay_whatever_comes_and_only_those_who_did_something_move_up(
@@ -265,7 +292,11 @@ def test_within_a_period_boundaries_stay_whatever_comes_and_only_those_who_did_s
     assert len(silent) > 1_000
     assert [c for c in silent if (after[c].f_tile, after[c].m_tile) != (before[c].f_tile, before[c].m_tile)] == []
     assert [c for c in silent if after[c].r_tile > before[c].r_tile] == []
-    drift = built(home, "select max(abs(found_share - expected_share)) from segments.rfm_drift where dimension = 'monetary'")
+    drift = built(
+        home,
+        """select max(abs(found_share - expected_share)) from segments.rfm_drift
+        where level = 'profile' and dimension = 'monetary'""",
+    )
     assert drift[0][0] > Decimal("0.01")
 
     # Frozen for good: not even a full refresh writes them anew. And the log of a home that ran only at the end is the same but for as_of.
@@ -274,7 +305,9 @@ def test_within_a_period_boundaries_stay_whatever_comes_and_only_those_who_did_s
     other = tmp_path / "other"
     tessera(other, "load", since_file, tmp_path / "until.ndjson", "--source", "cdnow")
     scored(other, late)
-    values = "select dimension, tile_count, k, buyer_count, lower_value, period_at from segments.rfm_boundaries order by all"
+    values = (
+        "select level, dimension, tile_count, k, buyer_count, lower_value, period_at from segments.rfm_boundaries order by all"
+    )
     assert built(other, values) == [row for row in built(home, values) if str(row[-1]) >= "1997-04-01"]
 
 
@@ -289,7 +322,7 @@ def test_five_tiles_are_the_fifths(shuffled_home: Path) -> None:
     fifths = built(
         shuffled_home,
         """select k, any_value(expected_share), any_value(found_share), count(*) filter (where -recency_days < lower_value)
-        from segments.rfm_drift cross join segments.rfm_scores where dimension = 'recency' group by k order by k""",
+        from segments.rfm_drift cross join segments.rfm_scores where level = 'profile' and dimension = 'recency' group by k order by k""",
     )
     assert [(k, expected) for k, expected, _, _ in fifths] == [(k, Decimal(k) / 5) for k in range(1, 5)]
     # The smallest value that a fifth of the buyers do not exceed: with its equals at least a fifth, without them less.

@@ -19,12 +19,17 @@ BROKEN = {
     "wide": "select profile_id, 1 as orders_placed, 2 as value from {{ ref('tessera', 'profiles') }}",
     "by_email": "select email, 1 as value from {{ ref('tessera', 'profiles') }}",
     "wordy": "select profile_id, 'many' as value from {{ ref('tessera', 'profiles') }}",
+    "account_of_nobody": "select account_id, 1 as value from {{ ref('tessera', 'orders') }}",
 }
+
+
+def level_of(name: str) -> str:
+    return "account" if name.startswith("account_") else "profile"
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a build of five traits says that each break the contract in their own way, made by `tessera trait new`."""
+    """What a build of six traits says that each break the contract in their own way, made by `tessera trait new`."""
     folder = tmp_path_factory.mktemp("contract")
     tree, home = copy_tree(folder / "tree"), folder / "home"
     calls = [
@@ -36,8 +41,8 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     ]  # fmt: skip
     tessera_in(tree, home, "load", write_calls(folder / "calls.ndjson", calls), "--source", "shop")
     for name, sql in BROKEN.items():
-        tessera_in(tree, home, "trait", "new", name)
-        (tree / "sql_traits" / "profiles" / f"{name}.sql").write_text(sql, encoding="utf-8")
+        tessera_in(tree, home, "trait", "new", name, "--level", level_of(name))
+        (tree / "sql_traits" / f"{level_of(name)}s" / f"{name}.sql").write_text(sql, encoding="utf-8")
     names = [f"+{name}" for name in BROKEN]
     result = tessera_in(
         tree, home, "dbt", "build", "--exclude-resource-type", "unit_test", "--select", *names, as_of=AS_OF, check=False
@@ -53,18 +58,19 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         (
             "twice",
             r"found: (profile_id \w{32} in 2 rows; ){4}profile_id \w{32} in 2 rows \(the first 5\)",
-            "one row a profile_id",
+            "one row for each profile_id",
         ),
-        ("nobody", r"found: .*profile_id null in 1 row", "one row a profile_id, none without it"),
+        ("nobody", r"found: .*profile_id null in 1 row", "one row for each profile_id, none without it"),
         ("wide", "found: the columns profile_id, orders_placed, value", "two columns: profile_id and value"),
         ("by_email", "found: the columns email, value", "two columns: profile_id and value"),
+        ("account_of_nobody", "found: account_id null in 14 rows", "one row for each account_id"),
         ("wordy", "found: a value that is text", "a number: dbt_project.yml declares wordy: bigint"),
     ],
 )
 def test_a_trait_that_breaks_the_contract_is_refused_with_its_file_and_rows(
     said: str, name: str, found: str, allowed: str
 ) -> None:
-    [message] = re.findall(rf"where: sql_traits/profiles/{name}\.sql .*?to do: [^>]+", said)[:1]
+    [message] = re.findall(rf"where: sql_traits/{level_of(name)}s/{name}\.sql .*?to do: [^>]+", said)[:1]
     assert re.search(found, message), message
     assert f"allowed: {allowed}" in message
 

@@ -1,0 +1,22 @@
+-- Every account has a segment: buyers their cohort; who never bought is a prospect and has no tile.
+with
+    accounts as (select account_id from {{ ref("accounts") }}),
+
+    buyers as (select * from {{ ref("int_buyers_compared") }} where level = 'account')
+
+select
+    accounts.account_id,
+    coalesce(buyers.segment, 'prospect') as segment,
+    buyers.loyalty_segment,
+    buyers.value_segment,
+    buyers.former_segment,
+    buyers.changed_tiles,
+    buyers.recency_days,
+    buyers.frequency,
+    buyers.monetary,
+    buyers.r_tile,
+    buyers.f_tile,
+    buyers.m_tile,
+    {{ as_of() }} as as_of
+from accounts
+left join buyers on accounts.account_id = buyers.buyer_id
