@@ -77,7 +77,7 @@ class _Relation(str):
         relation.schema, relation.identifier = schema, identifier
         return relation
 
-    def incorporate(self, path: dict[str, str] | None = None, type: str = "table") -> _Relation:  # noqa: A002 (dbt's word)
+    def incorporate(self, path: dict[str, str] | None = None, type: str = "table") -> _Relation:
         path = path or {}
         return _Relation(path.get("schema", self.schema), path.get("identifier", self.identifier))
 
