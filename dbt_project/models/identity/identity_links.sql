@@ -19,15 +19,15 @@
 with
     linked as (
         select *
-        from {{ ref("int_identifiers_linked") }}
-        {{ where_touched(is_increment, ["node_a", "node_b"]) }}
+        from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a", "node_b"]) }}
     ),
 
     -- Evidence across groups has a shared end.
     held as (
         select node, identifier_type, identifier_value, component
-        from {{ ref("int_identifiers_held") }}
-        {{ where_touched(is_increment, ["node"]) }} {{ "or component is null" if is_increment }}
+        from
+            {{ ref("int_identifiers_held") }}
+            {{ where_touched(is_increment, ["node"]) }} {{ "or component is null" if is_increment }}
     ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),

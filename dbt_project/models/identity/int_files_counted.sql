@@ -63,8 +63,7 @@ with
     ),
 
     former as (
-        {% if former_state -%}
-            select file_id, event_count, received_seconds, run_number, rules from {{ this }}
+        {% if former_state -%}select file_id, event_count, received_seconds, run_number, rules from {{ this }}
         {%- else -%}
             select
                 cast(null as {{ dbt.type_string() }}) as file_id,

@@ -135,58 +135,60 @@ with
             first_received_at
         from told_apart
     )
-{%- if is_increment -%},
+{%- if is_increment -%}
+        ,
 
-    known as (select * from {{ this }}),
+        known as (select * from {{ this }} where combination in (select combination from keyed)),
 
-    runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }}),
+        runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }}),
 
-    added as (
-        select
-            keyed.combination,
-            {% for column in columns -%}
-                keyed.{{ column.name }}, keyed.{{ column.name }}_node,
-            {% endfor -%}
-            case
-                when
-                    known.first_received_at < keyed.first_received_at
-                    or (
-                        known.first_received_at = keyed.first_received_at
-                        and known.first_event_id < keyed.first_event_id
-                    )
-                then known.first_event_id
-                else keyed.first_event_id
-            end as first_event_id,
-            keyed.event_count + coalesce(known.event_count, 0) as event_count,
-            keyed.event_count as new_event_count,
-            runs.run_number,
-            least(
-                keyed.first_occurred_at, coalesce(known.first_occurred_at, keyed.first_occurred_at)
-            ) as first_occurred_at,
-            greatest(
-                keyed.last_occurred_at, coalesce(known.last_occurred_at, keyed.last_occurred_at)
-            ) as last_occurred_at,
-            least(
-                keyed.first_received_at, coalesce(known.first_received_at, keyed.first_received_at)
-            ) as first_received_at
-        from keyed
-        cross join runs
-        left join known on keyed.combination = known.combination
-    )
+        added as (
+            select
+                keyed.combination,
+                {% for column in columns -%}
+                    keyed.{{ column.name }}, keyed.{{ column.name }}_node,
+                {% endfor -%}
+                case
+                    when
+                        known.first_received_at < keyed.first_received_at
+                        or (
+                            known.first_received_at = keyed.first_received_at
+                            and known.first_event_id < keyed.first_event_id
+                        )
+                    then known.first_event_id
+                    else keyed.first_event_id
+                end as first_event_id,
+                keyed.event_count + coalesce(known.event_count, 0) as event_count,
+                keyed.event_count as new_event_count,
+                runs.run_number,
+                least(
+                    keyed.first_occurred_at, coalesce(known.first_occurred_at, keyed.first_occurred_at)
+                ) as first_occurred_at,
+                greatest(
+                    keyed.last_occurred_at, coalesce(known.last_occurred_at, keyed.last_occurred_at)
+                ) as last_occurred_at,
+                least(
+                    keyed.first_received_at, coalesce(known.first_received_at, keyed.first_received_at)
+                ) as first_received_at
+            from keyed
+            cross join runs
+            left join known on keyed.combination = known.combination
+        )
 
-select *
-from added
+    select *
+    from added
 {%- else %}
 
-select
-    combination,
-    {% for column in columns -%} {{ column.name }}, {{ column.name }}_node, {% endfor -%}
-    first_event_id,
-    event_count,
-    event_count as new_event_count,
-    cast(0 as bigint) as run_number,
-    first_occurred_at,
-    last_occurred_at,
-    first_received_at
-from keyed
+    select
+        combination,
+        {% for column in columns -%} {{ column.name }}, {{ column.name }}_node,
+        {% endfor -%}
+        first_event_id,
+        event_count,
+        event_count as new_event_count,
+        cast(0 as bigint) as run_number,
+        first_occurred_at,
+        last_occurred_at,
+        first_received_at
+    from keyed
 {%- endif %}

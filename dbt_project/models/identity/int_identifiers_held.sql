@@ -12,9 +12,7 @@ with
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    united as (
-        select * from {{ ref("int_identifiers_united") }} {{ where_touched(is_increment, ["node"]) }}
-    ),
+    united as (select * from {{ ref("int_identifiers_united") }} {{ where_touched(is_increment, ["node"]) }}),
 
     broken as (select distinct component from {{ ref("int_rules_broken") }}),
 
