@@ -84,7 +84,9 @@ def open_shop(folder: Path) -> tuple[duckdb.DuckDBPyConnection, BareProject]:
     project = BareProject(connection)
     prepare(connection, [column["name"] for column in project.settings["columns"]])
     connection.execute("drop table events.int_events_accepted")
-    connection.execute(f"create view events.int_events_accepted as from '{folder / 'events.parquet'}'")
+    connection.execute(
+        f"create view events.int_events_accepted as select *, 'shop' as file_id from '{folder / 'events.parquet'}'"
+    )
     connection.execute(f"insert into raw.phone_numbers from '{folder / 'phones.parquet'}'")
     return connection, project
 
@@ -113,6 +115,44 @@ def cost(folder: Path) -> None:
     print(f"components alone: {share:.2f} of the distinct-identifier scan  (goal: 1)")
     peers(connection, spent["int_identifiers_grouped"])
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+
+
+def increments(folder: Path) -> None:
+    """Print what the last percent of the events costs, received as a load of its own, and the un-merge of one profile, beside the whole."""
+    connection, project = open_shop(folder)
+    events, loads = folder / "events.parquet", [folder / "first_load.parquet", folder / "second_load.parquet"]
+    [(cut,)] = connection.execute(f"select quantile_disc(received_at, 0.99) from '{events}'").fetchall()
+    for file, condition in zip(loads, ("<=", ">"), strict=True):
+        if not file.exists():
+            connection.execute(
+                f"""copy (select *, '{file.stem}' as file_id from '{events}' where received_at {condition} '{cut}')
+                to '{file}' (format parquet, compression zstd)"""
+            )
+
+    def resolve(name: str, files: list[Path]) -> None:
+        tables = " union all ".join(f"from '{file}'" for file in files)
+        connection.execute(f"create or replace view events.int_events_accepted as {tables}")
+        with measured(spent, name):
+            project.run(IDENTITY)
+
+    spent: dict[str, float] = {}
+    resolve("first load", loads[:1])
+    resolve("second load", loads)
+    connection.execute(
+        """insert into reference.identity_overrides
+        select 'profile', x.identifier_value, 'email', 'EXCLUDE', y.identifier_value, 'anonymous_id', 'an un-merge'
+        from identity.profile_identifiers as x inner join identity.profile_identifiers as y on x.profile_id = y.profile_id
+        where x.identifier_type = 'email' and y.identifier_type = 'anonymous_id' order by 2, 5 limit 1"""
+    )
+    resolve("un-merge", loads)
+    [(rebuilt,)] = connection.execute("select count(*) from identity.int_files_counted where is_new").fetchall()
+    assert rebuilt == 0
+    project.full_refresh = True
+    resolve("full", loads)
+    for name, goal in (("second load", 0.05), ("un-merge", 0.02)):
+        print(
+            f"{name}: {spent[name]:.2f} CPU-s, {spent[name] / spent['full']:.3f} of the whole ({spent['full']:.2f})  (goal: {goal})"
+        )
 
 
 def peers(connection: duckdb.DuckDBPyConnection, ours: float) -> None:
@@ -228,16 +268,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, help="where the shop lies or is made (default: a temporary folder)")
-    parser.add_argument("--part", choices=["cost", "accuracy", "graphs"], action="append", help="default: all")
+    parser.add_argument("--part", choices=["cost", "increments", "accuracy", "graphs"], action="append", help="default: all")
     parser.add_argument("--graph", choices=GRAPHS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.graph:
         components_of(chosen.graph)
         return
-    parts = chosen.part or ["cost", "accuracy", "graphs"]
+    parts = chosen.part or ["cost", "increments", "accuracy", "graphs"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.folder or Path(temporary)
-        on_shop: dict[str, Callable[[Path], None]] = {"cost": cost, "accuracy": accuracy}
+        on_shop: dict[str, Callable[[Path], None]] = {"cost": cost, "increments": increments, "accuracy": accuracy}
         for part in (part for part in parts if part in on_shop):
             make_shop(folder, chosen.events)
             on_shop[part](folder)

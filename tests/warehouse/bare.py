@@ -5,6 +5,7 @@ It renders the very files of the project: macros, materializations and models. W
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -31,11 +32,13 @@ STAGING = (  # over loaded lines, without a tracking plan
 )
 IDENTITY = (  # the models that make profile_identifiers and identity_links, in order
     "int_overrides_read",
+    "int_files_counted",
     "int_identifiers_collected",
     "int_identifiers_observed",
     "int_identifiers_linked",
     "int_overrides_applied",
     "int_identifiers_included",
+    "int_identifiers_touched",
     "int_identifiers_grouped",
     "int_rules_broken",
     "int_identifiers_united",
@@ -75,8 +78,9 @@ class _Relation(str):
         relation.schema, relation.identifier = schema, identifier
         return relation
 
-    def incorporate(self, path: dict[str, str]) -> _Relation:
-        return _Relation(path.get("schema", self.schema), path["identifier"])
+    def incorporate(self, path: dict[str, str] | None = None, type: str = "table") -> _Relation:
+        path = path or {}
+        return _Relation(path.get("schema", self.schema), path.get("identifier", self.identifier))
 
 
 class BareProject:
@@ -87,6 +91,7 @@ class BareProject:
         self.statements = 0
         self.meta: dict[str, Any] = {}  # added to the meta of every model
         self.inputs: dict[str, Any] = {"segment_tables": []}
+        self.full_refresh = False
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
         self._files = {path.stem: path for folder in (PROJECT / "models", SQL_TRAITS) for path in folder.rglob("*.sql")}
@@ -108,6 +113,7 @@ class BareProject:
             "plan_event",
             "plan_properties",
             *(f"config_{name}" for name in CONFIGS),
+            "plan_breaches",
         }
         self._environment.globals |= {name: self._caller(name) for name in names}
         for text in texts:  # one at a time: a macro that another of its file calls returns its value as any other
@@ -116,7 +122,7 @@ class BareProject:
         self._macros |= {"replace_table": self._replace_table, "config_identity": lambda: self.settings}
         self._macros |= {"config_inputs": lambda: self.inputs, "landed_tables": lambda place: self.inputs["tables"]}
         self._macros |= {f"config_{name}": self._config(name) for name in CONFIGS}
-        self._macros |= {"plan_event": lambda: "event", "plan_properties": lambda: "properties"}
+        self._macros |= {"plan_event": lambda: "event", "plan_properties": lambda: "properties", "plan_breaches": lambda _: ""}
 
     def run(self, models: Iterable[str]) -> None:
         """Build the models in the order given."""
@@ -164,7 +170,15 @@ class BareProject:
             "ref": lambda *names: self.relation(names[-1]),
             "source": lambda source, table: f"{source}.{table}",
             "config": _Config(self),
-            "adapter": SimpleNamespace(dispatch=self._dispatch),
+            "adapter": SimpleNamespace(dispatch=self._dispatch, commit=lambda: "", get_columns_in_relation=self._columns),
+            "execute": True,
+            "flags": SimpleNamespace(WHICH="build"),
+            "graph": {},
+            "model": SimpleNamespace(resource_type="model"),
+            "load_cached_relation": lambda relation: relation if self._columns(relation) else None,
+            "should_full_refresh": lambda: self.full_refresh,
+            "statement": lambda _, caller: self.execute(caller()) and "",
+            "local_md5": lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
             "run_query": self._run_query,
             "return": _return,
             "var": lambda name: self._vars[name],
@@ -199,6 +213,13 @@ class BareProject:
         rows = self.execute(sql)
         columns = list(zip(*rows, strict=True))
         return SimpleNamespace(columns=[SimpleNamespace(values=lambda column=column: column) for column in columns])
+
+    def _columns(self, relation: Any) -> list[SimpleNamespace]:
+        schema, table = str(relation).split(".")
+        found = self.execute(
+            f"select column_name from duckdb_columns() where schema_name = '{schema}' and table_name = '{table}'"
+        )
+        return [SimpleNamespace(name=name) for (name,) in found]
 
     def _replace_table(self, sql: str) -> None:
         self.execute(f"create or replace table {self._model['this']} as {sql}")
@@ -269,6 +290,6 @@ def prepare(connection: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> No
     identifiers = ", ".join(f"{column} varchar" for column in columns)
     connection.execute(
         f"create or replace table events.int_events_accepted"
-        f" (event_id varchar, {identifiers}, occurred_at timestamp, received_at timestamp)"
+        f" (event_id varchar, {identifiers}, occurred_at timestamp, received_at timestamp, file_id varchar)"
     )
     connection.execute("create or replace table raw.phone_numbers (phone varchar, region varchar, phone_e164 varchar)")

@@ -2,7 +2,7 @@
    row a node: node, component. #}
 {% materialization connected_components, default %}
     {%- set components = component_table(work_prefix() ~ "components", sql) -%}
-    {%- set result = replace_table("select node, component from " ~ components) -%}
+    {%- set result = store_rows("select node, component from " ~ components) -%}
     {%- do drop_work_tables([components]) -%}
     {{ return(result) }}
 {% endmaterialization %}

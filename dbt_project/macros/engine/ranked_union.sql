@@ -19,13 +19,15 @@
         where x.held + y.held > x.allowed
     {%- endset -%}
 
-    {%- set tables = [work_table(prefix ~ "groups_0",
-        "select distinct node, node as component from (select node_a as node from (" ~ sql ~ ") as evidence union all select node_b from (" ~ sql ~ ") as evidence) as nodes")] -%}
+    {%- set tables = [work_table(prefix ~ "given", sql)] -%}
+    {%- do tables.append(work_table(prefix ~ "groups_0",
+        "select distinct node, node as component from (select node_a as node from " ~ prefix ~ "given union all select node_b from "
+        ~ prefix ~ "given) as nodes")) -%}
     {%- do tables.append(work_table(prefix ~ "held_0",
         "select rules.node, rules.kind, rules.allowed, cast(1 as bigint) as held from " ~ rules ~ " as rules inner join "
         ~ prefix ~ "groups_0 as grouped on rules.node = grouped.node")) -%}
     {%- do tables.append(work_table(prefix ~ "pairs",
-        "select " ~ pair ~ " from (" ~ sql ~ ") as evidence where node_a <> node_b group by least(node_a, node_b), greatest(node_a, node_b)")) -%}
+        "select " ~ pair ~ " from " ~ prefix ~ "given where node_a <> node_b group by least(node_a, node_b), greatest(node_a, node_b)")) -%}
 
     {%- set state = namespace(pairs=1, pass=0, part=0.5) -%}
     {%- for _ in range(100000) if state.pairs > 0 -%}
@@ -73,7 +75,7 @@
         {%- set state.pass = state.pass + 1 -%}
     {%- endfor -%}
 
-    {%- set result = replace_table("select node, component from " ~ prefix ~ "groups_" ~ (state.pass % 2)) -%}
+    {%- set result = store_rows("select node, component from " ~ prefix ~ "groups_" ~ (state.pass % 2)) -%}
     {%- do drop_work_tables(tables) -%}
     {{ return(result) }}
 {% endmaterialization %}

@@ -22,6 +22,7 @@ select
         end as {{ column }},
     {% endfor -%}
     messages.source_id,
+    messages.file_id,
     messages.name,
     case when trimmed.event_id is null then messages.properties else trimmed.properties end as properties,
     case when trimmed.event_id is null then messages.traits else trimmed.traits end as traits,

@@ -1,10 +1,34 @@
+{{
+    config(
+        materialized="increment",
+        meta={
+            "key": [
+                "identifier_type_a",
+                "identifier_value_a",
+                "identifier_type_b",
+                "identifier_value_b",
+            ],
+            "also": "rule = 'override'",
+        },
+    )
+}}
 -- Used evidence lies inside one profile, refused evidence between two or at a shared identifier: groups
 -- only grow, so what was refused once would be refused again.
 {%- set limited = config_identity().identifiers | selectattr("limit") | list %}
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    linked as (select * from {{ ref("int_identifiers_linked") }}),
+    linked as (
+        select *
+        from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a", "node_b"]) }}
+    ),
 
-    held as (select * from {{ ref("int_identifiers_held") }}),
+    -- Evidence across groups has a shared end.
+    held as (
+        select node, identifier_type, identifier_value, component
+        from
+            {{ ref("int_identifiers_held") }}
+            {{ where_touched(is_increment, ["node"]) }} {{ "or component is null" if is_increment }}
+    ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 

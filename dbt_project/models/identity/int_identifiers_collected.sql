@@ -1,12 +1,20 @@
+{{ config(materialized="increment", meta={"key": ["combination"]}) }}
 -- Distinct first, normalise after: events repeat the same few identifiers thousands of times. A blocked
 -- value (`null`, zeros, a test address) becomes null here, so it can join nobody and found no profile.
 -- Each column of config/identity.yml is the identifier that was read, and its node; `combination` is the key
--- of what was delivered.
+-- of what was delivered. `new_event_count` is what the run `run_number` (0: a whole one) added.
+{%- set is_increment = is_increment("int_files_counted") %}
 {%- set columns = config_identity().columns %}
 {%- set delivered_columns = [] %}
 {%- for column in columns %} {%- do delivered_columns.append("delivered." ~ column.name) %} {%- endfor %}
 with
-    events as (select * from {{ ref("int_events_accepted") }}),
+    events as (
+        select *
+        from {{ ref("int_events_accepted") }}
+        {% if is_increment -%}
+            where file_id in (select file_id from {{ ref("int_files_counted") }} where is_new)
+        {%- endif %}
+    ),
 
     phone_numbers as (
         select phone, phone_e164
@@ -104,19 +112,78 @@ with
             last_occurred_at,
             first_received_at
         from unblocked
-    )
+    ),
 
-select
-    combination,
-    {% for column in columns -%}
-        {{ column.name }},
-        case
-            when {{ column.name }} is not null then {{ node_key(column.type, column.name) }}
-        end as {{ column.name }}_node,
-    {% endfor -%}
-    first_event_id,
-    event_count,
-    first_occurred_at,
-    last_occurred_at,
-    first_received_at
-from told_apart
+    keyed as (
+        select
+            combination,
+            {% for column in columns -%}
+                {{ column.name }},
+                case
+                    when {{ column.name }} is not null then {{ node_key(column.type, column.name) }}
+                end as {{ column.name }}_node,
+            {% endfor -%}
+            first_event_id,
+            event_count,
+            first_occurred_at,
+            last_occurred_at,
+            first_received_at
+        from told_apart
+    )
+{%- if is_increment -%}
+        ,
+
+        known as (select * from {{ this }} where combination in (select combination from keyed)),
+
+        runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }}),
+
+        added as (
+            select
+                keyed.combination,
+                {% for column in columns -%}
+                    keyed.{{ column.name }}, keyed.{{ column.name }}_node,
+                {% endfor -%}
+                case
+                    when
+                        known.first_received_at < keyed.first_received_at
+                        or (
+                            known.first_received_at = keyed.first_received_at
+                            and known.first_event_id < keyed.first_event_id
+                        )
+                    then known.first_event_id
+                    else keyed.first_event_id
+                end as first_event_id,
+                keyed.event_count + coalesce(known.event_count, 0) as event_count,
+                keyed.event_count as new_event_count,
+                runs.run_number,
+                least(
+                    keyed.first_occurred_at, coalesce(known.first_occurred_at, keyed.first_occurred_at)
+                ) as first_occurred_at,
+                greatest(
+                    keyed.last_occurred_at, coalesce(known.last_occurred_at, keyed.last_occurred_at)
+                ) as last_occurred_at,
+                least(
+                    keyed.first_received_at, coalesce(known.first_received_at, keyed.first_received_at)
+                ) as first_received_at
+            from keyed
+            cross join runs
+            left join known on keyed.combination = known.combination
+        )
+
+    select *
+    from added
+{%- else %}
+
+    select
+        combination,
+        {% for column in columns -%} {{ column.name }}, {{ column.name }}_node,
+        {% endfor -%}
+        first_event_id,
+        event_count,
+        event_count as new_event_count,
+        cast(0 as bigint) as run_number,
+        first_occurred_at,
+        last_occurred_at,
+        first_received_at
+    from keyed
+{%- endif %}

@@ -1,12 +1,18 @@
+{{ config(materialized="increment", meta={"key": ["node"]}) }}
 -- Every identifier with the group that holds it; null where it is shared.
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    observed as (select * from {{ ref("int_identifiers_observed") }}),
+    observed as (
+        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
-    grouped as (select * from {{ ref("int_identifiers_grouped") }}),
+    grouped as (
+        select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    united as (select * from {{ ref("int_identifiers_united") }}),
+    united as (select * from {{ ref("int_identifiers_united") }} {{ where_touched(is_increment, ["node"]) }}),
 
     broken as (select distinct component from {{ ref("int_rules_broken") }}),
 

@@ -1,18 +1,23 @@
-{{ config(materialized="ranked_union", meta={"rules": "int_rules_broken"}) }}
+{{ config(materialized="ranked_union", meta={"rules": "int_rules_broken", "touched": "node"}) }}
 -- Inside groups that break a rule: the best evidence first (of the strongest types, then first seen), and
 -- none that would break it. depends_on: {{ ref("int_rules_broken") }}
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
     broken as (select distinct component from {{ ref("int_rules_broken") }}),
 
     grouped as (
         select grouped.node, grouped.component
         from {{ ref("int_identifiers_grouped") }} as grouped
-        inner join broken on grouped.component = broken.component
+        inner join
+            broken
+            on grouped.component = broken.component {{ where_touched(is_increment, ["grouped.node"], "and") }}
     ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    observed as (select * from {{ ref("int_identifiers_observed") }}),
+    observed as (
+        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     evidence as (
         select linked.*, grouped.component

@@ -1,13 +1,21 @@
+{{ config(materialized="increment", meta={"touched": "node"}) }}
 -- The groups that break a rule, and what their identifiers bring: a profile may hold at most `allowed`
 -- that bring the same kind. Each limited type is a kind; so is each pair that a reviewed line keeps apart,
 -- of which a profile may hold one. Identifiers that were included with each other count as one.
 {%- set limited = config_identity().identifiers | selectattr("limit") | list %}
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    grouped as (select * from {{ ref("int_identifiers_grouped") }}),
+    grouped as (
+        select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
     kept_apart as (select node_a, node_b from {{ ref("int_overrides_applied") }} where action = 'apart'),
+
+    observed as (
+        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     limited as (
         select
@@ -22,7 +30,7 @@ with
             {%- else -%} 0 as allowed
             {%- endif %}
         from grouped
-        inner join {{ ref("int_identifiers_observed") }} as observed on grouped.node = observed.node
+        inner join observed on grouped.node = observed.node
         where
             {% if limited -%}
                 observed.identifier_type in ('{{ limited | map(attribute="type") | join("', '") }}')

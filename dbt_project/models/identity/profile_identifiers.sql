@@ -1,8 +1,10 @@
+{{ config(materialized="increment", meta={"key": ["identifier_id"]}) }}
 -- A profile is named after its first-seen identifier, so its id needs no memory: every rebuild finds the
 -- same one, and an id that was ever published is some identifier's id and resolves to whoever holds that
 -- identifier now.
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    held as (select * from {{ ref("int_identifiers_held") }}),
+    held as (select * from {{ ref("int_identifiers_held") }} {{ where_touched(is_increment, ["node"]) }}),
 
     founders as (
         select

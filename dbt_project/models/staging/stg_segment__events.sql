@@ -178,6 +178,7 @@ select
     phone,
     {% for column in added_identifier_columns() -%} {{ column.name }}, {% endfor -%}
     source_id,
+    file_id,
     name,
     {{ plan_properties() }} as properties,
     traits,

@@ -26,6 +26,7 @@ class Event:
     received_at: datetime
     delivered: dict[str, str]
     identifiers: dict[str, Identifier]
+    file_id: str = "1"
 
     def present(self) -> list[Identifier]:
         return list(dict.fromkeys(self.identifiers.values()))

@@ -1,0 +1,57 @@
+{# The end of a materialization: the rows of `sql` become the model's table, or, if is_increment said so, replace a part of it. Which
+   part, the model's meta says: `key` (rows with the key of a new row) or `touched` (rows whose node was touched); with neither, all rows.
+   `also` names rows besides. A table that is being changed has no state, so that a run that dies here is followed by a whole one. A table
+   built whole where a part was due leaves nothing that others could add to: they are built whole as well. #}
+{% macro store_rows(sql) -%} {{ return(adapter.dispatch("store_rows", "tessera")(sql)) }} {%- endmacro %}
+
+{% macro default__store_rows(sql) -%} {{ return(replace_table(sql)) }} {%- endmacro %}
+
+{% macro duckdb__store_rows(sql) -%}
+    {%- set decided = graph.get("tessera_increments", {}).get(this.identifier) -%}
+    {%- if decided is none -%}{{ return(replace_table(sql)) }}{%- endif -%}
+    {%- set counted = this.incorporate(path={"identifier": "int_files_counted"}) -%}
+    {%- set touched = this.incorporate(path={"identifier": "int_identifiers_touched"}) -%}
+    {%- set part, meta, new = this.identifier, config.get("meta", {}), work_prefix() ~ "new" -%}
+
+    {%- if decided -%}
+        {%- do work_table(new, sql) -%}
+        {%- do run_query("update " ~ parts_built() ~ " set state = '' where part = '" ~ part ~ "'") -%}
+        {%- if meta.get("key") -%}
+            {%- set same = [] -%}
+            {%- for column in meta.get("key") -%}{%- do same.append("former." ~ column ~ " = added." ~ column) -%}{%- endfor -%}
+            {%- do run_query("delete from " ~ this ~ " as former using " ~ new ~ " as added where " ~ same | join(" and ")) -%}
+        {%- elif meta.get("touched") -%}
+            {%- do run_query("delete from " ~ this ~ " where " ~ meta.get("touched") ~ " in (select node from " ~ touched ~ ")") -%}
+        {%- else -%}
+            {%- do run_query("delete from " ~ this) -%}
+        {%- endif -%}
+        {%- if meta.get("also") -%}{%- do run_query("delete from " ~ this ~ " where " ~ meta.get("also")) -%}{%- endif -%}
+        {%- set columns = adapter.get_columns_in_relation(this) | map(attribute="name") | join(", ") -%}
+        {%- call statement("main") -%}insert into {{ this }} ({{ columns }}) select {{ columns }} from {{ new }}{%- endcall -%}
+        {%- do adapter.commit() -%}
+        {%- do drop_work_tables([new]) -%}
+        {%- set result = {"relations": [this.incorporate(type="table")]} -%}
+    {%- else -%}
+        {%- do run_query("delete from " ~ parts_built() ~ " where part = '" ~ part ~ "'") -%}
+        {%- set result = replace_table(sql) -%}
+        {%- if load_cached_relation(counted) is not none -%}
+            {%- do run_query("update " ~ counted ~ " set former_state = null where former_state is not null") -%}
+            {%- do run_query("insert into " ~ parts_built() ~ " (part, state) values ('" ~ part ~ "', '')") -%}
+        {%- endif -%}
+    {%- endif -%}
+    {%- if load_cached_relation(counted) is not none -%}
+        {%- call statement("book") -%}
+            update {{ parts_built() }} set state = (select min(state) from {{ counted }}) where part = '{{ part }}'
+        {%- endcall -%}
+        {%- do adapter.commit() -%}
+    {%- endif -%}
+    {{ return(result) }}
+{%- endmacro %}
+
+{% macro postgres__store_rows(sql) -%} {{ return(tessera.duckdb__store_rows(sql)) }} {%- endmacro %}
+
+{# A table of which an increment replaces a part (see store_rows); the model's SQL gives the new rows. #}
+{% materialization increment, default %}
+    {%- set result = store_rows(sql) -%}
+    {{ return(result) }}
+{% endmaterialization %}

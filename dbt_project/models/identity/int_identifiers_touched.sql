@@ -1,0 +1,57 @@
+{{ config(materialized="increment") }}
+-- The identifiers of every group that this run's events, or a reviewed line, touch: what is resolved anew.
+-- All evidence among them is theirs, for it lies inside a group, or one of its ends is on a new event. What
+-- reviewed lines name is touched as long as they stand, and once more when they are gone.
+{%- set is_increment = is_increment("int_identifiers_observed") %}
+{%- set columns = config_identity().columns if is_increment else [] %}
+with
+    collected as (
+        select *
+        from {{ ref("int_identifiers_collected") }}
+        where run_number = (select max(run_number) from {{ ref("int_files_counted") }})
+    ),
+
+    overrides as (select node_a, node_b from {{ ref("int_overrides_applied") }}),
+
+    causes as (
+        select node_a as node, 1 as is_reviewed
+        from overrides
+        union all
+        select node_b, 1
+        from overrides
+        {%- for column in columns %}
+            union all
+            select {{ column.name }}_node, 0
+            from collected
+            where {{ column.name }}_node is not null
+        {%- endfor %}
+        {%- if is_increment %}
+            union all
+            select node, 0
+            from {{ this }}
+            where is_reviewed = 1
+        {%- endif %}
+    ),
+
+    {% if is_increment -%}
+        -- As the former run left it: it is built again only after this model.
+        grouped as (
+            select node, component from {{ this.incorporate(path={"identifier": "int_identifiers_grouped"}) }}
+        ),
+
+        groups as (select distinct component from grouped where node in (select node from causes)),
+
+        nodes as (
+            select node, is_reviewed
+            from causes
+            union all
+            select grouped.node, 0
+            from grouped
+            inner join groups on grouped.component = groups.component
+        )
+    {%- else -%} nodes as (select node, is_reviewed from causes)
+    {%- endif %}
+
+select node, max(is_reviewed) as is_reviewed
+from nodes
+group by node
