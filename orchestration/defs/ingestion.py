@@ -47,7 +47,8 @@ def load_landing(opened: Warehouse) -> load.LoadReport:
     if (tables := paths.landing() / "tables").is_dir():
         report.files += load.load_tables(opened, [tables], region=identity.default_region).files
     inputs = config.read(paths.CONFIG / "inputs.yml")
-    load.normalise_landed_phones(opened, [place.schema_ for place in inputs.segment_tables], region=identity.default_region)
+    schemas = [place.schema_ for place in inputs.segment_tables if not place.database]
+    load.normalise_landed_phones(opened, schemas, region=identity.default_region)
     report.raise_for_refused()
     return report
 
