@@ -4,6 +4,7 @@
 
 Measured is the model events.int_events_planned as it is: JSON parsed, every rule of the demo plan, violations in rows. jsonschema-rs is
 given parsed calls and says only valid or not, for the same schemas, without the common rule and unplanned properties.
+Printed too is what planning the same model costs for plans of more events, which should grow no faster than the plan.
 Bar: 150,000 events per CPU-second. Belongs: measurements that print ratios. May not: assertions; those are tests.
 """
 
@@ -14,6 +15,7 @@ import gzip
 import json
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +38,26 @@ def main() -> None:
     plan = model.read(ROOT / "dbt_project" / "tracking_plan")
     per_second = len(calls) / _in_sql(plan, calls)
     print(f"SQL on DuckDB: {per_second:,.0f} events per CPU-second, {per_second / BAR:.1f} times the bar of {BAR:,}")
+    planned = dict(_planning((10, 50, 100, 200)))
+    print("planning: " + ", ".join(f"{size} events {seconds:.2f} CPU-s" for size, seconds in planned.items()))
     if peer := _in_rust(plan, calls):
         print(
             f"jsonschema-rs: {len(calls) / peer:,.0f} events per CPU-second; SQL is {per_second / (len(calls) / peer):.1f} times as quick"
         )
+
+
+def _planning(sizes: Sequence[int]) -> Iterator[tuple[int, float]]:
+    """Yield plans' numbers of events with the CPU seconds of running the model over no call: DuckDB's planning."""
+    items = {
+        "type": "array",
+        "items": {"type": "object", "required": ["id"], "properties": {"price": {"type": "number", "minimum": 0}}},
+    }
+    texts = {"a": {"minLength": 2}, "b": {"enum": ["x", "y"]}, "c": {"pattern": "^[A-Z]{3}$"}, "d": {"format": "date-time"}}
+    properties = {name: {"type": "string"} | rule for name, rule in texts.items()} | {"items": items}
+    schema = {"type": "object", "required": ["a", "b"], "properties": properties}
+    for size in sizes:
+        plan = model.Plan(events=[model.Event.model_validate({"event": f"Event {n}", "schema": schema}) for n in range(size)])
+        yield size, _in_sql(plan, [{"messageId": "none", "source": "none"}])
 
 
 def _demo_calls(events: int) -> list[dict[str, Any]]:
