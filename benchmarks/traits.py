@@ -57,6 +57,7 @@ def make_shop(folder: Path, events: int) -> None:
 def open_shop(folder: Path) -> tuple[duckdb.DuckDBPyConnection, BareProject]:
     """Return the project over the shop's events, with its seeds."""
     connection = connect()
+    connection.execute(f"set temp_directory = '{folder / 'spill'}'")
     project = BareProject(connection)
     prepare(connection, [column["name"] for column in project.settings["columns"]])
     for schema in ("profiles", "traits", "sql_traits"):
