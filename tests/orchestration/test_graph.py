@@ -1,4 +1,4 @@
-"""The graph as Dagster sees it: one job from landing files to exported files, through every stage."""
+"""The graph as Dagster sees it: one job from landing files to exported files, through every stage, and the part that a replay repeats."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_the_definitions_load(defs: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(defs)
 
 
-def test_every_model_seed_and_python_asset_is_in_the_one_job(
+def test_every_model_seed_and_python_asset_is_in_the_job(
     defs: dg.Definitions, graph: Any, nodes: dict[str, dict[str, Any]]
 ) -> None:
-    assert [job.name for job in defs.jobs or []] == ["run"]
+    assert [job.name for job in defs.jobs or []] == ["run", "rebuild"]
     in_job = {key.to_user_string() for key in defs.resolve_job_def("run").asset_layer.selected_asset_keys}
     stage = {"tessera": lambda node: node["fqn"][1], "tessera_seeds": lambda _: "reference"}
     built = {
@@ -81,6 +81,8 @@ def test_every_model_seed_and_python_asset_is_in_the_one_job(
     by_python = {*raw, "predictions/model_runs", "predictions/model_scores"}
     assert in_job == built | by_python | {"published/snapshot", "exports/files"}
     assert {key.to_user_string() for key in graph.executable_asset_keys} == in_job
+    rebuilt = {key.to_user_string() for key in defs.resolve_job_def("rebuild").asset_layer.selected_asset_keys}
+    assert rebuilt == built | by_python, "a day of the past is rebuilt where no reader and no destination sees it"
 
 
 def test_every_stage_is_a_group_and_every_models_group_is_its_folder(graph: Any, nodes: dict[str, dict[str, Any]]) -> None:
