@@ -28,7 +28,10 @@
     {{ reduced.text }} = 'v'
 {%- endmacro %}
 
-{% macro spark__is_json_list(expression) -%} try_parse_json({{ expression }}) is not null {%- endmacro %}
+{# Spark reads one value and ignores what follows it: what follows is at odds with one of the two frames. #}
+{% macro spark__is_json_list(expression) -%}
+    json_array_length(concat('[', {{ expression }}, ']')) = 1 and try_parse_json(concat('{"list":', {{ expression }}, '}')) is not null
+{%- endmacro %}
 
 {% macro snowflake__is_json_list(expression) -%} try_parse_json({{ expression }}) is not null {%- endmacro %}
 

@@ -4,7 +4,7 @@
 {% macro landed_tables(place) -%}
     {%- set calls = ["tracks", "identifies", "pages", "screens", "groups", "aliases"] -%}
     {%- set found = [] -%}
-    {%- set schema = api.Relation.create(database=place.database or target.database, schema=place.schema) -%}
+    {%- set schema = api.Relation.create(database=place.database or target.database or none, schema=place.schema) -%}
     {%- if not execute -%} {{ return([]) }} {%- endif -%}
     {%- if not flags.INTROSPECT -%}
         {%- for name in calls + ["order_completed"] -%}
