@@ -113,7 +113,7 @@ REFUSED: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "is_pdf.ndjson": (lambda _: b"%PDF-1.7\n" + _lines(1), "PDF"),
     "is_zip.ndjson": (lambda _: _zip(_lines(5)), "zip"),
     "is_csv.ndjson": (lambda _: f"email,name\n{SECRET},Jane\n".encode(), "CSV"),
-    "is_array.json": (lambda _: f'[{{"userId": "{SECRET}"}}]'.encode(), "JSON array"),
+    "is_cut_array.json": (lambda _: f'[{{"userId": "{SECRET}"}},'.encode(), "array"),
     "is_pretty.json": (lambda _: json.dumps(json.loads(LINE), indent=2).encode(), "several lines"),
     "is_utf16.ndjson": (lambda _: _lines(2).decode().encode("utf-16"), "UTF-16"),
 }

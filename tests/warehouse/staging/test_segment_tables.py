@@ -95,7 +95,7 @@ def _tables(connection: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str
     return [{"name": name, "relation": f"{schema}.{name}", "columns": columns} for name, columns in found.items()]
 
 
-EVENTS = "select * exclude (source_id) from staging.stg_segment__events order by event_id"
+EVENTS = "select * exclude (source_id, file_id) from staging.stg_segment__events order by event_id"
 
 
 def _events(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
