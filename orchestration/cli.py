@@ -275,7 +275,7 @@ def _generate_demo_shop(events: int) -> None:
     from orchestration.lib import demo_shop
     from orchestration.lib.progress import step
 
-    if others := _other_sources({"shop_web", "shop_backend", "tables", "ad_spend"}):
+    if others := _other_sources({"shop_web", "shop_backend", "tables", "ad_spend", *demo_shop.TABLES}):
         raise UsageError(
             "This home holds other data; the demo shop would mix with it.",
             where=str(paths.home()),
