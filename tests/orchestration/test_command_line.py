@@ -235,6 +235,11 @@ def test_a_query_prints_a_table_csv_or_json(demo_home: Path) -> None:
     assert "profile_id" in table
 
 
+def test_a_demo_of_another_size_is_refused_and_its_own_data_are_not_taken_for_others(demo_home: Path) -> None:
+    result = tessera(demo_home, "demo", "--events", "13000", check=False)
+    assert (result.returncode, "demo shop of another size" in result.stderr) == (2, True), result.stderr
+
+
 def test_money_and_times_are_not_rounded_in_json(demo_home: Path) -> None:
     sql = "select 12345678901234.5678::decimal(18, 4) as money, timestamp '2026-01-01 00:00:00' as at, null as none"
     assert ask(demo_home, sql) == [{"money": "12345678901234.5678", "at": "2026-01-01 00:00:00", "none": None}]
