@@ -534,7 +534,7 @@ CALL_TEXTS = {
 CALL_OBJECTS = {"context": "context", "properties": "properties", "traits": "traits", "integrations": "integrations"}
 
 _STRUCTURE = json.dumps(dict.fromkeys(CALL_TEXTS.values(), "VARCHAR") | dict.fromkeys(CALL_OBJECTS.values(), "JSON"))
-_COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items())
+_COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items() if column != "message_id")
 _IS_OBJECT = r"regexp_matches(line, '^[ \t]*\{')"
 # DuckDB takes NaN and Infinity for numbers, other engines do not read such JSON. (It also takes nan and inf, which no writer
 # of JSON makes and which cost more to look for.) A case, because both sides of an `and` are evaluated.
@@ -546,11 +546,9 @@ _TEXT = r"""case when contains(line, '\u0000')
 # Asked before parsing: one failure within `try` would make DuckDB parse 2,048 lines one by one.
 _IS_READABLE = f"strlen(line) <= {MAX_LINE} and {_IS_OBJECT} and not {_HAS_NAN} and json_valid(line)"
 _CALLS = f"""
-    select * replace (coalesce(nullif(message_id, ''), line_hash) as message_id)
-    from (
-        select {_COLUMNS}, $source as source_id, $file_id as file_id, line_number, md5(line) as line_hash
-        from (select line_number, line, from_json({_TEXT}, '{_STRUCTURE}') as call from tessera_delivered where {_IS_READABLE})
-    )
+    select {_COLUMNS}, case when call.messageId <> '' then call.messageId else md5(line) end as message_id,
+        $source as source_id, $file_id as file_id, line_number
+    from (select line_number, line, from_json({_TEXT}, '{_STRUCTURE}') as call from tessera_delivered where {_IS_READABLE})
     returning line_number,
         case when contains(traits, '"phone"') then traits ->> '$.phone' end as phone,
         case when contains(context, '"phone"') then context ->> '$.traits.phone' end as context_phone"""

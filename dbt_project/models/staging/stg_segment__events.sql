@@ -20,8 +20,7 @@ with
             received_at,
             source_id,
             file_id,
-            line_number,
-            line_hash
+            line_number
         from {{ source("raw", "events") }}
         {% if config_inputs().segment_tables -%}
             union all
@@ -43,8 +42,7 @@ with
                 received_at,
                 source_id,
                 file_id,
-                line_number,
-                line_hash
+                line_number
             from {{ ref("stg_segment_tables__events") }}
         {%- endif %}
     ),
@@ -76,7 +74,6 @@ with
             {% endfor -%}
             source_id,
             file_id,
-            line_hash,
             name,
             properties,
             traits,
@@ -109,7 +106,14 @@ with
                 partition by received.event_id
                 order by
                     received.received_at nulls last,
-                    received.line_hash,
+                    received.client_at nulls last,
+                    received.original_at nulls last,
+                    received.sent_at nulls last,
+                    {{ content_hash([
+                        "received.type", "received.event", "received.user_id", "received.anonymous_id", "received.group_id",
+                        "received.name", "received.properties", "received.traits", "received.context",
+                        "case when received.has_unreadable_time then 'unreadable' end",
+                    ] + added_identifier_columns() | map(attribute="name") | list) }},
                     received.source_id,
                     received.file_id,
                     received.line_number

@@ -75,20 +75,21 @@ with
     hashed as (
         select
             *,
-            {%- set parts = [] -%}
-            {%- for column in [
-                "message_id", "type", "event", "user_id", "anonymous_id", "group_id", "previous_id", "name",
-                "properties", "traits", "context", "timestamp", "original_timestamp", "sent_at", "received_at",
-            ] -%}
-                {%- do parts.append("coalesce(" ~ column ~ ", '')") -%}
-            {%- endfor %}
-            {{ text_hash(parts | join(" || '|' || ")) }} as line_hash
+            {{
+                content_hash(
+                    [
+                        "message_id", "type", "event", "user_id", "anonymous_id", "group_id", "previous_id", "name",
+                        "properties", "traits", "context", "timestamp", "original_timestamp", "sent_at", "received_at",
+                    ]
+                )
+            }}
+            as content_hash
         from calls
     )
 
 -- A table may hold a call twice; the number tells the copies apart, as a line number does in a file.
 select
-    coalesce(nullif(message_id, ''), line_hash) as message_id,
+    coalesce(nullif(message_id, ''), content_hash) as message_id,
     type,
     event,
     user_id,
@@ -105,6 +106,5 @@ select
     received_at,
     source_id,
     file_id,
-    cast(row_number() over (partition by file_id, message_id order by line_hash) as bigint) as line_number,
-    line_hash
+    cast(row_number() over (partition by file_id, message_id order by content_hash) as bigint) as line_number
 from hashed

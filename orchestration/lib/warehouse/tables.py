@@ -31,7 +31,7 @@ TABLES = {
         sent_at varchar using compression zstd, received_at varchar using compression zstd,
         context varchar using compression zstd, properties varchar using compression zstd,
         traits varchar using compression zstd, integrations varchar, previous_id varchar, name varchar,
-        source_id varchar, file_id varchar, line_number bigint, line_hash varchar using compression uncompressed""",
+        source_id varchar, file_id varchar, line_number bigint""",
         key=("file_id",),
     ),
     # One landed file, known by the sha256 of its bytes as delivered. Written last: a file without its line here is loaded again.
