@@ -17,6 +17,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -390,14 +391,14 @@ def test_refused_files_do_not_keep_the_good_ones_out_and_are_all_told(con, tmp_p
 def test_a_file_that_changes_while_it_is_read_is_refused(con, tmp_path, monkeypatch):
     path = tmp_path / "calls.ndjson"
     path.write_bytes(GOOD)
-    normalise_phones = load._normalise_phones
+    are_utf8 = load._are_utf8
 
-    def append_meanwhile(*arguments: object) -> None:
+    def append_meanwhile(*arguments: Any) -> Any:
         with path.open("ab") as file:
             file.write(b"\n" + GOOD)
-        normalise_phones(*arguments)
+        return are_utf8(*arguments)
 
-    monkeypatch.setattr(load, "_normalise_phones", append_meanwhile)
+    monkeypatch.setattr(load, "_are_utf8", append_meanwhile)
     [report] = load_files(Embedded(con), [path], source="web", region="GB").files
     assert "changed while it was read" in report.error.found
     assert rows(con, "select count(*) from raw.events") == [(0,)]
@@ -543,12 +544,14 @@ def test_an_interrupted_load_leaves_nothing_and_the_connection_usable(con, deliv
 KILLED_LOAD = """
 import os, signal, sys, threading
 from pathlib import Path
+from typing import Any
 import duckdb
 from orchestration.lib import load, object_tables
 from orchestration.lib.warehouse import Embedded
 
 file, folder, statement, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 load.BLOCK = 64 << 10  # several inserts a file
+load.ROWS_PER_COMMIT = 3_000  # two files a commit
 count = 0
 
 def counted(function):
@@ -582,7 +585,7 @@ def test_a_killed_load_leaves_every_file_whole_or_absent_and_the_next_completes_
         from {} as f"""
     touched = "(select file_id from raw.events union select file_id from raw.ingest_rejects)"
     survivors = []
-    # A statement or two store the salt, about 6 load a file; the last load is not killed.
+    # A statement or two store the salt, about 8 load two files; the last load is not killed.
     kills = ((4, 0), (10, 0.001), (11, 0.002), (17, 0.003), (8, 0.005), (15, 0.004), (12, 0.008), (19, 0.001), (0, 0))
     for statement, seconds in kills:
         command = [sys.executable, "-c", KILLED_LOAD, warehouse, folder, str(statement), str(seconds)]

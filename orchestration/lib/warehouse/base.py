@@ -66,8 +66,8 @@ class Warehouse(ABC):
         """Return the name in `local` of a table, of the same columns, whose rows `deliver` hands to the engine."""
 
     @abstractmethod
-    def deliver(self, table: str, **key: str) -> None:
-        """Hand over what was collected for a table; all of it has this key."""
+    def deliver(self, table: str) -> None:
+        """Hand over what was collected for a table, key by key."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
@@ -117,11 +117,13 @@ class Server(Warehouse):
         self.local.execute(f"create or replace temporary table {quote(table)} ({TABLES[table].ddl})").fetchall()
         return f"temp.{quote(table)}"
 
-    def deliver(self, table: str, **key: str) -> None:
-        rows = self.local.sql(f"select * from temp.{quote(table)}").to_arrow_table()
-        if rows.num_rows:
-            self.write(table, rows, **key)
-        self.local.execute(f"drop table temp.{quote(table)}").fetchall()
+    def deliver(self, table: str) -> None:
+        [key] = TABLES[table].key
+        collected = f"temp.{quote(table)}"
+        for (value,) in self.local.execute(f"select distinct {key} from {collected} order by all").fetchall():
+            rows = self.local.sql(f"select * from {collected} where {key} = $value", params={"value": value}).to_arrow_table()
+            self.write(table, rows, **{key: value})
+        self.local.execute(f"drop table {collected}").fetchall()
 
     def close(self) -> None:
         self.local.close()

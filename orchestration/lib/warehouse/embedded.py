@@ -66,7 +66,7 @@ class Embedded(Warehouse):
     def collect(self, table: str) -> str:
         return self.name(table)
 
-    def deliver(self, table: str, **key: str) -> None:
+    def deliver(self, table: str) -> None:
         """Nothing to do: it was collected where it belongs."""
 
     @contextmanager
