@@ -78,7 +78,7 @@ def test_the_layer_keeps_every_value_and_replaces_by_key(warehouse: Warehouse) -
         name = warehouse.collect("raw.ingest_rejects")
         if not isinstance(warehouse, Embedded):
             warehouse.local.execute(f"insert into {name} values ('f', 1, 'eA==', 'not JSON')").fetchall()
-            warehouse.deliver("raw.ingest_rejects", file_id="f")
+            warehouse.deliver("raw.ingest_rejects")
             assert read("raw.ingest_rejects", "file_id, line_number, raw_base64, reason", "1") == [("f", 1, "eA==", "not JSON")]
 
     # The salt is one row, whatever it was before.
