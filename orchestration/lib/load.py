@@ -17,7 +17,6 @@ import json
 import os
 import re
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +31,7 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from isal import isal_zlib
 
 from orchestration.lib import object_tables, sources
 from orchestration.lib.errors import TesseraError, UsageError
@@ -42,6 +42,7 @@ MAX_LINE_HELD = 256 << 20  # bytes; a file without a line end for so long is not
 BLOCK = 32 << 20  # bytes of whole lines parsed at a time
 ROWS_PER_INSERT = 98_304  # less than a row group of DuckDB (122,880): just above it, inserts leave fragments to rewrite
 ROWS_PER_COMMIT = 200_000  # small files share a commit and a search for duplicates; between two row groups of DuckDB, as above
+GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -293,7 +294,7 @@ def _known_path(warehouse: Warehouse, file_id: str) -> str | None:
 
 def _content(file: BinaryIO) -> Iterator[bytes]:
     """Yield the file's bytes; those of gzip decompressed, every member checked against its checksum and length."""
-    is_gzip = file.read(2) == b"\x1f\x8b"
+    is_gzip = file.read(2) == GZIP
     file.seek(0)
     if not is_gzip:
         yield from iter(partial(file.read, 1 << 20), b"")
@@ -301,10 +302,12 @@ def _content(file: BinaryIO) -> Iterator[bytes]:
     member = None
     while part := file.read(1 << 15):  # small, so that what it unpacks to fits memory that is used again
         while part := (part if member else part.lstrip(b"\0")):  # zeros may pad the members
-            member = member or zlib.decompressobj(wbits=31)
+            if not member and part[0] != GZIP[0]:  # the library would wait for the rest of a header
+                raise _RefusedError("damaged gzip (followed by other bytes)", "deliver the file again")
+            member = member or isal_zlib.decompressobj(wbits=31)
             try:
                 yield member.decompress(part)
-            except zlib.error as error:
+            except isal_zlib.error as error:
                 raise _RefusedError(f"damaged gzip ({error})", "deliver the file again") from None
             part = member.unused_data
             member = None if member.eof else member
@@ -376,7 +379,7 @@ def _are_utf8(text: bytes, starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 OTHER_KINDS = {
-    b"PAR1": "Parquet within gzip", b"PK\x03\x04": "a zip archive or a spreadsheet", b"\x1f\x8b": "gzip within gzip",
+    b"PAR1": "Parquet within gzip", b"PK\x03\x04": "a zip archive or a spreadsheet", GZIP: "gzip within gzip",
     b"%PDF": "a PDF", b"SQLite format 3": "an SQLite database", b"ORC": "an ORC file", b"Obj\x01": "an Avro file",
     b"ARROW1": "an Arrow file", b"\x28\xb5\x2f\xfd": "compressed by zstd", b"BZh": "compressed by bzip2",
     b"\xfd7zXZ": "compressed by xz", b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16",
@@ -586,7 +589,7 @@ CALL_OBJECTS = {"context": "context", "properties": "properties", "traits": "tra
 
 _STRUCTURE = json.dumps(dict.fromkeys(CALL_TEXTS.values(), "VARCHAR") | dict.fromkeys(CALL_OBJECTS.values(), "JSON"))
 _COLUMNS = ", ".join(f"call.{key} as {column}" for column, key in (CALL_TEXTS | CALL_OBJECTS).items() if column != "message_id")
-_IS_OBJECT = r"regexp_matches(line, '^[ \t]*\{')"
+_IS_OBJECT = r"case when starts_with(line, '{') then true else regexp_matches(line, '^[ \t]*\{') end"
 # DuckDB takes NaN and Infinity for numbers, other engines do not read such JSON. (It also takes nan and inf, which no writer
 # of JSON makes and which cost more to look for.) A case, because both sides of an `and` are evaluated.
 _HAS_NAN = r"""case when contains(line, 'NaN') or contains(line, 'Infinity')
