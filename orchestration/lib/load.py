@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, Protocol
 
@@ -752,18 +752,27 @@ class _RowLoader:
         shape, warehouse = self.shape, self.warehouse
         if shape is None:
             raise _RefusedError("its name begins with that of no table", "rename the file, or move it out of landing/tables")
-        rows, rejects = [], []
-        for line_number, line, fields in _fields(file.content, shape):
-            try:
-                rows.append(object_tables.typed(fields(), shape) | {"line_number": line_number})
-            except ValueError as reason:
-                raw_base64 = base64.b64encode(line).decode()
-                reject = {"file_id": file.file_id, "line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)}
-                rejects.append(reject)
-        file.refuse_if_changed()
         columns = ", ".join(shape.types)
+        types = ", ".join(f"{name} {kind}" for name, kind in shape.types.items())
+        _rows(warehouse.local, f"create or replace temporary table delivered ({types}, line_number bigint)")
+        count, rejects, phones = 0, [], set()
+        lines = _fields(file.content, shape)
+        while batch := list(islice(lines, ROWS_PER_INSERT)):
+            rows = []
+            for line_number, line, fields in batch:
+                try:
+                    rows.append(object_tables.typed(fields(), shape) | {"line_number": line_number})
+                except ValueError as reason:
+                    raw_base64 = base64.b64encode(line).decode()
+                    rejects.append(
+                        {"file_id": file.file_id, "line_number": line_number, "raw_base64": raw_base64, "reason": str(reason)}
+                    )
+            table = pa.Table.from_pylist(rows, object_tables.schema(shape))
+            _rows(warehouse.local, "insert into delivered by name select * from tessera_delivered", table)
+            phones |= {row["recipient"] for row in rows if row.get("channel") == "sms" and "recipient" in row}
+            count += len(rows)
+        file.refuse_if_changed()
         # Grouping takes two nulls for equal, as a join does not. Line 0 stands for the rows of earlier files.
-        delivered = pa.Table.from_pylist(rows, object_tables.schema(shape))  # noqa: F841 (DuckDB finds it by its name)
         with warehouse.reading(shape.table) as earlier:
             new = warehouse.local.sql(
                 f"""select {columns}, $file_id as file_id, min(line_number) as line_number
@@ -771,11 +780,11 @@ class _RowLoader:
                 group by {columns} having min(line_number) > 0 order by line_number""",
                 params={"file_id": file.file_id},
             ).to_arrow_table()
+        _rows(warehouse.local, "drop table delivered")
         warehouse.write(shape.table, new, file_id=file.file_id)
         warehouse.write("raw.ingest_rejects", pa.Table.from_pylist(rejects, REJECTS), file_id=file.file_id)
-        phones = {row["recipient"] for row in rows if row.get("channel") == "sms" and "recipient" in row}
         _normalise_phones(warehouse, phones, self.region)
-        return _Counts(new.num_rows, len(rejects), len(rows) - new.num_rows)
+        return _Counts(new.num_rows, len(rejects), count - new.num_rows)
 
     def finish(self) -> dict[str, int]:
         return {}
