@@ -388,6 +388,31 @@ def test_refused_files_do_not_keep_the_good_ones_out_and_are_all_told(con, tmp_p
     assert rows(con, "select count(*) from raw.events") == [(2,)]
 
 
+def test_of_files_that_share_a_commit_each_has_its_counts_and_a_refused_one_leaves_nothing(con, tmp_path):
+    other = GOOD.replace(b"m-1", b"m-2")
+    files = {
+        "1.ndjson": lines_of(GOOD, b"{broken"),
+        "2.ndjson.gz": gzip.compress(lines_of(*(other.replace(b"m-2", b"lost-%d" % i) for i in range(9)), b"{"))[:-4],
+        "3.ndjson": lines_of(other, GOOD, other),
+        "4.ndjson": lines_of(GOOD, b"{broken"),
+        "5.ndjson": b"",
+        "6.ndjson": lines_of(other),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    reports = load_files(Embedded(con), [tmp_path / name for name in files], source="web", region="GB").files
+    counts = [(report.status, report.rows_loaded, report.rows_rejected, report.rows_duplicate) for report in reports]
+    assert counts == [
+        ("loaded", 1, 1, 0), ("refused", 0, 0, 0), ("loaded", 1, 0, 2), ("already loaded", 0, 0, 0), ("loaded", 0, 0, 0),
+        ("loaded", 0, 0, 1),
+    ]  # fmt: skip
+    assert rows(con, "select message_id, count(*) from raw.events group by all order by all") == [("m-1", 2), ("m-2", 3)]
+    assert rows(con, "select count(*), count(distinct file_id) from raw.ingest_rejects") == [(1, 1)]
+    assert rows(con, "select path, rows_loaded from raw.ingest_files order by path") == [
+        (str(report.path), report.rows_loaded) for report in reports if report.status == "loaded"
+    ]
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused(con, tmp_path, monkeypatch):
     path = tmp_path / "calls.ndjson"
     path.write_bytes(GOOD)
