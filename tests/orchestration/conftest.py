@@ -42,7 +42,7 @@ class Run:
     started: float  # POSIX time, seconds
     output: list[str] = field(default_factory=list)
 
-    def wait_for(self, said: Callable[[str], bool], seconds: float = 120) -> None:
+    def wait_for(self, said: Callable[[str], bool], seconds: float = 600) -> None:
         """Wait until a line of its output is as wanted; fail when it ends before."""
         limit = time.monotonic() + seconds
         while not any(said(line) for line in self.output):
