@@ -157,7 +157,9 @@ def increments(folder: Path) -> None:
 
 def peers(connection: duckdb.DuckDBPyConnection, ours: float) -> None:
     """Cluster the same edges as others do."""
-    edges = "select node_a as a, node_b as b from identity.int_identifiers_linked where not is_shared_a and not is_shared_b"
+    edges = """select linked.node_a as a, linked.node_b as b from identity.int_identifiers_linked as linked
+        anti join identity.int_identifiers_shared as x on linked.node_a = x.node
+        anti join identity.int_identifiers_shared as y on linked.node_b = y.node"""
     [(wanted,)] = connection.execute("select count(distinct component) from identity.int_identifiers_grouped").fetchall()
     spent: dict[str, float] = {}
     with measured(spent, "loop"):

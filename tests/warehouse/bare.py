@@ -36,12 +36,14 @@ IDENTITY = (  # the models that make profile_identifiers and identity_links, in 
     "int_identifiers_collected",
     "int_identifiers_observed",
     "int_identifiers_linked",
+    "int_identifiers_shared",
     "int_overrides_applied",
     "int_identifiers_included",
     "int_identifiers_touched",
     "int_identifiers_grouped",
     "int_rules_broken",
     "int_identifiers_united",
+    "int_identifiers_resolved",
     "int_identifiers_held",
     "profile_identifiers",
     "identity_links",
@@ -215,11 +217,10 @@ class BareProject:
         return SimpleNamespace(columns=[SimpleNamespace(values=lambda column=column: column) for column in columns])
 
     def _columns(self, relation: Any) -> list[SimpleNamespace]:
-        schema, table = str(relation).split(".")
-        found = self.execute(
-            f"select column_name from duckdb_columns() where schema_name = '{schema}' and table_name = '{table}'"
-        )
-        return [SimpleNamespace(name=name) for (name,) in found]
+        try:
+            return [SimpleNamespace(name=name) for name, *_ in self.execute(f"describe {relation}")]
+        except duckdb.CatalogException:
+            return []
 
     def _replace_table(self, sql: str) -> None:
         self.execute(f"create or replace table {self._model['this']} as {sql}")

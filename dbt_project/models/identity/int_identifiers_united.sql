@@ -10,20 +10,18 @@ with
         from {{ ref("int_identifiers_grouped") }} as grouped
         inner join
             broken
-            on grouped.component = broken.component {{ where_touched(is_increment, ["grouped.node"], "and") }}
+            on grouped.component = broken.component {{ where_touched(is_increment, "grouped.node", "and") }}
     ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    observed as (
-        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
-    ),
+    observed as (select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment) }}),
 
     evidence as (
-        select linked.*, grouped.component
+        select linked.*, x.component
         from {{ ref("int_identifiers_linked") }} as linked
-        inner join grouped on linked.node_a = grouped.node
-        where not linked.is_shared_a and not linked.is_shared_b
+        inner join grouped as x on linked.node_a = x.node
+        inner join grouped as y on linked.node_b = y.node
     )
 
 select

@@ -1,0 +1,49 @@
+{{ config(materialized="increment", meta={"touched": "node"}) }}
+-- The group that holds each identifier (null where it is shared), and the profile it is. A profile is named
+-- after its first-seen identifier, so its id needs no memory: every rebuild finds the same one, and an id
+-- that was ever published is some identifier's id and resolves to whoever holds that identifier now.
+{%- set is_increment = is_increment("int_identifiers_touched") %}
+with
+    observed as (select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment) }}),
+
+    grouped as (select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment) }}),
+
+    included as (select * from {{ ref("int_identifiers_included") }}),
+
+    united as (select * from {{ ref("int_identifiers_united") }} {{ where_touched(is_increment) }}),
+
+    broken as (select distinct component from {{ ref("int_rules_broken") }}),
+
+    shared as (select node from {{ ref("int_identifiers_shared") }}),
+
+    held as (
+        select
+            observed.*,
+            case
+                when shared.node is not null
+                then null
+                when broken.component is not null
+                then coalesce(united.component, included.component, observed.node)
+                else coalesce(grouped.component, observed.node)
+            end as component
+        from observed
+        left join grouped on observed.node = grouped.node
+        left join broken on grouped.component = broken.component
+        left join included on observed.node = included.node
+        left join united on coalesce(included.component, observed.node) = united.node
+        left join shared on observed.node = shared.node
+    ),
+
+    founders as (
+        select
+            component,
+            {{ first_by("identifier_id", ["first_received_at", "first_event_id", "priority", "identifier_value"]) }}
+            as profile_id
+        from held
+        where component is not null
+        group by component
+    )
+
+select held.node, founders.profile_id, held.component
+from held
+left join founders on held.component = founders.component
