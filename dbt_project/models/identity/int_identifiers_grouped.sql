@@ -2,14 +2,19 @@
 -- Identifiers that evidence connects, directly or through others, are one group (named by its smallest
 -- node), were there no rules.
 {%- set is_increment = is_increment("int_identifiers_touched") %}
-with shared as (select node from {{ ref("int_identifiers_shared") }})
+with
+    linked as (
+        select node_a, node_b
+        from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, "node_a") }}
+    ),
+
+    shared as (select node from {{ ref("int_identifiers_shared") }})
 
 select linked.node_a, linked.node_b
-from {{ ref("int_identifiers_linked") }} as linked
+from linked
 left join shared as shared_a on linked.node_a = shared_a.node
 left join shared as shared_b on linked.node_b = shared_b.node
-where
-    shared_a.node is null and shared_b.node is null {{ where_touched(is_increment, "linked.node_a", "and") }}
+where shared_a.node is null and shared_b.node is null
 union all
 select node_a, node_b
 from {{ ref("int_overrides_applied") }}

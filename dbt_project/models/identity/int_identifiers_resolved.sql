@@ -34,14 +34,23 @@ with
         left join shared on observed.node = shared.node
     ),
 
-    founders as (
-        select
-            component,
-            {{ first_by("identifier_id", ["first_received_at", "first_event_id", "priority", "identifier_value"]) }}
-            as profile_id
+    -- Times first, texts after: few identifiers of a profile came first.
+    firsts as (
+        select component, min(first_received_at) as first_received_at
         from held
         where component is not null
         group by component
+    ),
+
+    founders as (
+        select
+            held.component,
+            {{ first_by("held.identifier_id", ["held.first_event_id", "held.priority", "held.identifier_value"]) }}
+            as profile_id
+        from held
+        inner join
+            firsts on held.component = firsts.component and held.first_received_at = firsts.first_received_at
+        group by held.component
     )
 
 select held.node, founders.profile_id, held.component
