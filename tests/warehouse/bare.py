@@ -94,6 +94,7 @@ class BareProject:
         self.meta: dict[str, Any] = {}  # added to the meta of every model
         self.inputs: dict[str, Any] = {"segment_tables": []}
         self.full_refresh = False
+        self.as_of = AS_OF
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
         self._files = {path.stem: path for folder in (PROJECT / "models", SQL_TRAITS) for path in folder.rglob("*.sql")}
@@ -186,7 +187,7 @@ class BareProject:
             "var": lambda name: self._vars[name],
             "tojson": json.dumps,
             "modules": SimpleNamespace(re=re),
-            "env_var": lambda name, default="": {"TESSERA_AS_OF": AS_OF}.get(name, default),
+            "env_var": lambda name, default="": {"TESSERA_AS_OF": self.as_of}.get(name, default),
             "dbt": SimpleNamespace(type_string=lambda: "varchar", type_timestamp=lambda: "timestamp"),
             "exceptions": SimpleNamespace(raise_compiler_error=_raise),
             "this": _Current(self, "this"),

@@ -395,7 +395,8 @@ def test_increments_equal_a_rebuild(name: str) -> None:
 
 
 def test_what_cannot_be_added_to_is_built_whole() -> None:
-    """An event of a collected file is gone, a run died half-way, a model was built twice: the tables are right all the same."""
+    """An event of a collected file is gone, a run died half-way, a model was built twice, another as-of time: the tables
+    are right all the same."""
     chosen = SETTINGS["tight"]
     worlds = [make_world(number, "rebuilds", chosen) for number in range(20)]
     for world in worlds:
@@ -437,3 +438,14 @@ def test_what_cannot_be_added_to_is_built_whole() -> None:
         deliver(3)
         position = IDENTITY.index(again) + 1
         resolved((*IDENTITY[:position], again, *IDENTITY[position:]))
+
+    # A later as-of time shows an event of a collected file, while another of it is gone: as many as before, not the same.
+    deliver(4)
+    last = max((e for w in worlds for e in w.events), key=lambda event: event.received_at)
+    gone = next(e for w in worlds for e in w.events if e.file_id == last.file_id and e is not last)
+    for missing, as_of in ((last, last.received_at - timedelta(seconds=1)), (gone, last.received_at)):
+        known = [World(w.number, chosen, [e for e in w.events if e is not missing], w.overrides) for w in worlds]
+        for each in (warehouse, at_once):
+            each.project.as_of = as_of.isoformat()
+            each.write(known)
+        assert resolved() == 0
