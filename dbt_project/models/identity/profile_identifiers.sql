@@ -1,5 +1,6 @@
 {{ config(materialized="increment", meta={"key": ["identifier_id"]}) }}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
+{%- set observed = ref("int_identifiers_observed") %}
 select identifier_id, profile_id, identifier_type, identifier_value, event_count, first_seen_at, last_seen_at
 from {{ ref("int_identifiers_held") }}
 {% if is_increment -%}
@@ -9,6 +10,6 @@ from {{ ref("int_identifiers_held") }}
             from {{ ref("int_identifiers_touched") }}
             union all
             select node
-            from {{ ref("int_identifiers_observed") }} {{ where_new(is_increment) }}
+            from {{ observed }} {{ where_new(is_increment) }}
         )
 {%- endif %}
