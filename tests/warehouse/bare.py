@@ -95,6 +95,7 @@ class BareProject:
         self.inputs: dict[str, Any] = {"segment_tables": []}
         self.full_refresh = False
         self.as_of = AS_OF
+        self._references: set[str] = set()
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
         self._files = {path.stem: path for folder in (PROJECT / "models", SQL_TRAITS) for path in folder.rglob("*.sql")}
@@ -158,6 +159,14 @@ class BareProject:
             self._templates[name] = self._environment.from_string(self._files[name].read_text(encoding="utf-8"))
         return self._templates[name].render()
 
+    def references(self, name: str, *, full_refresh: bool) -> set[str]:
+        """Return what a model's SQL refers to."""
+        former, self.full_refresh = self.full_refresh, full_refresh
+        self._references.clear()
+        self.compile(name)
+        self.full_refresh = former
+        return set(self._references)
+
     def relation(self, name: str) -> _Relation:
         """Return the relation of a model (its folder is the schema) or of a seed."""
         file = self._files.get(name)
@@ -170,7 +179,7 @@ class BareProject:
 
     def _names(self) -> dict[str, Any]:
         return {
-            "ref": lambda *names: self.relation(names[-1]),
+            "ref": lambda *names: self._references.add(names[-1]) or self.relation(names[-1]),
             "source": lambda source, table: f"{source}.{table}",
             "config": _Config(self),
             "adapter": SimpleNamespace(dispatch=self._dispatch, commit=lambda: "", get_columns_in_relation=self._columns),

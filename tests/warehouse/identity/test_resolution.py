@@ -449,3 +449,19 @@ def test_what_cannot_be_added_to_is_built_whole() -> None:
             each.project.as_of = as_of.isoformat()
             each.write(known)
         assert resolved() == 0
+
+
+def test_dbt_finds_what_an_increment_refers_to() -> None:
+    """It looks while nothing is executed, when no run is an increment; `is_increment` then names its own."""
+    chosen = SETTINGS["tight"]
+    events = make_world(0, "references", chosen).events
+    warehouse, hidden = Warehouse(chosen), {}
+    warehouse.write([World(0, chosen, events[1:], [])])
+    warehouse.project.run(IDENTITY)
+    warehouse.write([World(0, chosen, [replace(events[0], file_id="2"), *events[1:]], [])])
+    for name in IDENTITY:
+        in_part, whole = (warehouse.project.references(name, full_refresh=whole) for whole in (False, True))
+        hidden[name] = in_part - whole - {"int_identifiers_touched", "int_files_counted"}
+        warehouse.project.build(name)
+    assert warehouse.files_kept() == 1
+    assert {name: models for name, models in hidden.items() if models} == {}
