@@ -18,14 +18,15 @@ with
 
     held as (
         select
-            observed.*,
+            observed.node,
             case
                 when shared.node is not null
                 then null
                 when broken.component is not null
                 then coalesce(united.component, included.component, observed.node)
                 else coalesce(grouped.component, observed.node)
-            end as component
+            end as component,
+            observed.first_received_at
         from observed
         left join grouped on observed.node = grouped.node
         left join broken on grouped.component = broken.component
@@ -45,11 +46,12 @@ with
     founders as (
         select
             held.component,
-            {{ first_by("held.identifier_id", ["held.first_event_id", "held.priority", "held.identifier_value"]) }}
+            {{ first_by("observed.identifier_id", ["observed.first_event_id", "observed.priority", "observed.identifier_value"]) }}
             as profile_id
         from held
         inner join
             firsts on held.component = firsts.component and held.first_received_at = firsts.first_received_at
+        inner join {{ ref("int_identifiers_observed") }} as observed on held.node = observed.node
         group by held.component
     )
 
