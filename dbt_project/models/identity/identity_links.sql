@@ -23,10 +23,10 @@ with
             from {{ ref("int_identifiers_linked") }} {{ where_new(is_increment) }}
             union all
             select *
-            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, "node_a") }}
+            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
             union all
             select *
-            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, "node_b") }}
+            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_b"]) }}
         ),
     {%- endif %}
 

@@ -15,7 +15,12 @@ with
 
     collected as (select * from {{ ref("int_identifiers_collected") }}),
 
-    holders as (select node, component, profile_id from {{ ref("int_identifiers_resolved") }}),
+    holders as (
+        select held.node, held.component, identifiers.profile_id
+        from {{ ref("int_identifiers_held") }} as held
+        inner join
+            {{ ref("profile_identifiers") }} as identifiers on held.identifier_id = identifiers.identifier_id
+    ),
 
     refused as (
         select linked.node_a, linked.node_b

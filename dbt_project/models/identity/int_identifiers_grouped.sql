@@ -5,7 +5,7 @@
 with
     linked as (
         select node_a, node_b
-        from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, "node_a") }}
+        from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
     ),
 
     shared as (select node from {{ ref("int_identifiers_shared") }})
@@ -21,4 +21,4 @@ from {{ ref("int_overrides_applied") }}
 where
     action = 'include'
     and not is_shared_a
-    and not is_shared_b {{ where_touched(is_increment, "node_a", "and") }}
+    and not is_shared_b {{ where_touched(is_increment, ["node_a"], "and") }}

@@ -4,13 +4,17 @@
 -- that was ever published is some identifier's id and resolves to whoever holds that identifier now.
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    observed as (select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment) }}),
+    observed as (
+        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
-    grouped as (select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment) }}),
+    grouped as (
+        select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    united as (select * from {{ ref("int_identifiers_united") }} {{ where_touched(is_increment) }}),
+    united as (select * from {{ ref("int_identifiers_united") }} {{ where_touched(is_increment, ["node"]) }}),
 
     broken as (select distinct component from {{ ref("int_rules_broken") }}),
 

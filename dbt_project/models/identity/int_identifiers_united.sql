@@ -10,12 +10,14 @@ with
         from {{ ref("int_identifiers_grouped") }} as grouped
         inner join
             broken
-            on grouped.component = broken.component {{ where_touched(is_increment, "grouped.node", "and") }}
+            on grouped.component = broken.component {{ where_touched(is_increment, ["grouped.node"], "and") }}
     ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    observed as (select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment) }}),
+    observed as (
+        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     evidence as (
         select linked.*, x.component

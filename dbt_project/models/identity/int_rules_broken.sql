@@ -5,13 +5,17 @@
 {%- set limited = config_identity().identifiers | selectattr("limit") | list %}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    grouped as (select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment) }}),
+    grouped as (
+        select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
     kept_apart as (select node_a, node_b from {{ ref("int_overrides_applied") }} where action = 'apart'),
 
-    observed as (select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment) }}),
+    observed as (
+        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
 
     limited as (
         select
