@@ -465,3 +465,23 @@ def test_dbt_finds_what_an_increment_refers_to() -> None:
         warehouse.project.build(name)
     assert warehouse.files_kept() == 1
     assert {name: models for name, models in hidden.items() if models} == {}
+
+
+def test_a_login_that_was_seen_before_takes_the_events_near_it() -> None:
+    """It tells nothing new about who is who, so no group is resolved anew; the tablet's other events are."""
+    chosen = SETTINGS["as shipped"]
+    hours = [("u1", 0.0), ("u2", 1.0), (None, 4.0), ("u1", 3.9)]
+    events = []
+    for number, (user, hour) in enumerate(hours):
+        at = START + timedelta(hours=hour)
+        delivered = {"anonymous_id": "tablet"} | ({"user_id": user} if user else {})
+        events.append(Event(f"e-0-{number}", at, at, delivered, {}, "1" if number < 3 else "2"))
+    warehouse = Warehouse(chosen)
+    found = []
+    for count in (3, 4):
+        warehouse.write([World(0, chosen, events[:count], [])])
+        warehouse.project.run((*IDENTITY, *EVENTS))
+        people = dict(warehouse.connection.execute("select event_id, profile_id from identity.int_events_resolved").fetchall())
+        found.append([number for number in range(count) if people[f"e-0-{number}"] == people["e-0-2"]])
+    assert warehouse.files_kept() == 1
+    assert found == [[1, 2], [0, 2, 3]]
