@@ -229,7 +229,7 @@ class BareProject:
     def _columns(self, relation: Any) -> list[SimpleNamespace]:
         try:
             return [SimpleNamespace(name=name) for name, *_ in self.execute(f"describe {relation}")]
-        except duckdb.CatalogException:
+        except (duckdb.CatalogException, duckdb.ParserException):  # no such table, or no name of one
             return []
 
     def _replace_table(self, sql: str) -> None:
