@@ -455,6 +455,8 @@ AGGREGATES = [
     ("first_by", "by the second column where the first is null", "all unordered", '{{ first_by("value", ["a", "b"]) }}', "a"),
     ("first_by", "one row", "one", '{{ first_by("value", ["a", "b"]) }}', "only"),
     ("first_by", "one column", "four", '{{ first_by("number", ["number"]) }}', "10.0000"),
+    ("first_by", "the value orders last itself", "ties", '{{ first_by("value", ["-a", "value"]) }}', "w"),
+    ("first_by", "a null orders behind every value, before the value itself", "nulls", '{{ first_by("value", ["a", "value"]) }}', "x"),
     ("first_by", "null where every value is", "nothing", '{{ first_by("value", ["a", "b"]) }}', None),
     ("first_by", "a value by itself in byte order", "words", '{{ first_by("nullif(value, \'\')", ["b"]) }}', "B"),
     ("last_by", "the last by the first column, then by the second", "ties", '{{ last_by("value", ["a", "b"]) }}', "z"),

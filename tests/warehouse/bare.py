@@ -36,12 +36,14 @@ IDENTITY = (  # the models that make profile_identifiers and identity_links, in 
     "int_identifiers_collected",
     "int_identifiers_observed",
     "int_identifiers_linked",
+    "int_identifiers_shared",
     "int_overrides_applied",
     "int_identifiers_included",
     "int_identifiers_touched",
     "int_identifiers_grouped",
     "int_rules_broken",
     "int_identifiers_united",
+    "int_identifiers_resolved",
     "int_identifiers_held",
     "profile_identifiers",
     "identity_links",
@@ -92,6 +94,8 @@ class BareProject:
         self.meta: dict[str, Any] = {}  # added to the meta of every model
         self.inputs: dict[str, Any] = {"segment_tables": []}
         self.full_refresh = False
+        self.as_of = AS_OF
+        self._references: set[str] = set()
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
         self._files = {path.stem: path for folder in (PROJECT / "models", SQL_TRAITS) for path in folder.rglob("*.sql")}
@@ -155,6 +159,14 @@ class BareProject:
             self._templates[name] = self._environment.from_string(self._files[name].read_text(encoding="utf-8"))
         return self._templates[name].render()
 
+    def references(self, name: str, *, full_refresh: bool) -> set[str]:
+        """Return what a model's SQL refers to."""
+        former, self.full_refresh = self.full_refresh, full_refresh
+        self._references.clear()
+        self.compile(name)
+        self.full_refresh = former
+        return set(self._references)
+
     def relation(self, name: str) -> _Relation:
         """Return the relation of a model (its folder is the schema) or of a seed."""
         file = self._files.get(name)
@@ -167,7 +179,7 @@ class BareProject:
 
     def _names(self) -> dict[str, Any]:
         return {
-            "ref": lambda *names: self.relation(names[-1]),
+            "ref": lambda *names: self._references.add(names[-1]) or self.relation(names[-1]),
             "source": lambda source, table: f"{source}.{table}",
             "config": _Config(self),
             "adapter": SimpleNamespace(dispatch=self._dispatch, commit=lambda: "", get_columns_in_relation=self._columns),
@@ -184,7 +196,7 @@ class BareProject:
             "var": lambda name: self._vars[name],
             "tojson": json.dumps,
             "modules": SimpleNamespace(re=re),
-            "env_var": lambda name, default="": {"TESSERA_AS_OF": AS_OF}.get(name, default),
+            "env_var": lambda name, default="": {"TESSERA_AS_OF": self.as_of}.get(name, default),
             "dbt": SimpleNamespace(type_string=lambda: "varchar", type_timestamp=lambda: "timestamp"),
             "exceptions": SimpleNamespace(raise_compiler_error=_raise),
             "this": _Current(self, "this"),
@@ -215,11 +227,10 @@ class BareProject:
         return SimpleNamespace(columns=[SimpleNamespace(values=lambda column=column: column) for column in columns])
 
     def _columns(self, relation: Any) -> list[SimpleNamespace]:
-        schema, table = str(relation).split(".")
-        found = self.execute(
-            f"select column_name from duckdb_columns() where schema_name = '{schema}' and table_name = '{table}'"
-        )
-        return [SimpleNamespace(name=name) for (name,) in found]
+        try:
+            return [SimpleNamespace(name=name) for name, *_ in self.execute(f"describe {relation}")]
+        except (duckdb.CatalogException, duckdb.ParserException):  # no such table, or no name of one
+            return []
 
     def _replace_table(self, sql: str) -> None:
         self.execute(f"create or replace table {self._model['this']} as {sql}")

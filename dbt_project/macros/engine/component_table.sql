@@ -1,5 +1,5 @@
 {# A work table with the components of an undirected graph. `sql` gives edges (node_a, node_b: bigint); the table has one row a node:
-   node, component (the component's smallest node). Nodes without an edge do not occur.
+   node, component (the component's smallest node). Nodes without an edge do not occur; an edge may lead back to its node.
 
    Each round hooks every node to its smallest neighbour (a local minimum that nobody hooked to follows its neighbours' choice, so
    every tree has two nodes at least), flattens the trees by pointer doubling and contracts the edges to the roots: the number of
@@ -10,11 +10,9 @@
     {%- set rounds = [] -%}
 
     {%- do tables.append(work_table(prefix ~ "edges_0",
-        "select least(node_a, node_b) as a, greatest(node_a, node_b) as b from (" ~ sql ~ ") as edges where node_a <> node_b")) -%}
-    {%- do tables.append(work_table(prefix ~ "loops",
-        "select distinct node_a as node from (" ~ sql ~ ") as edges where node_a = node_b")) -%}
+        "select least(node_a, node_b) as a, greatest(node_a, node_b) as b from (" ~ sql ~ ") as edges")) -%}
 
-    {%- set state = namespace(edges=scalar("select count(*) from " ~ prefix ~ "edges_0"), moving=false) -%}
+    {%- set state = namespace(edges=scalar("select count(*) from " ~ prefix ~ "edges_0"), moving=false, flat=none) -%}
     {%- for round in range(64) if state.edges > 0 -%}
         {%- set edges = prefix ~ "edges_" ~ round -%}
         {%- set hooks = prefix ~ "hooks" -%}
@@ -39,19 +37,22 @@
             {%- set current = roots ~ "_" ~ doubling -%}
             {%- set next = roots ~ "_" ~ (doubling + 1) -%}
             {%- do tables.append(work_table(next,
-                "select children.node, parents.parent, parents.parent <> children.parent as has_moved from " ~ current
-                ~ " as children inner join " ~ current ~ " as parents on children.parent = parents.node")) -%}
+                "select children.node, coalesce(parents.parent, children.parent) as parent, parents.node is not null as has_moved from "
+                ~ current ~ " as children left join (select node, parent from " ~ current ~ " where parent <> node) as parents"
+                ~ " on children.parent = parents.node")) -%}
             {%- set state.moving = scalar("select count(*) from " ~ next ~ " where has_moved") > 0 -%}
-            {%- if not state.moving -%}
-                {%- do tables.append(work_table(roots, "select node, parent from " ~ next)) -%}
-            {%- endif -%}
-            {%- do drop_work_tables([current] + ([] if state.moving else [next])) -%}
+            {%- do drop_work_tables([current]) -%}
+            {%- set state.flat = next -%}
         {%- endfor -%}
+        {%- set roots = state.flat -%}
+
+        {#- Of an edge the greater node never is a root: it hooked to the smaller one, if to no other. -#}
+        {%- set children = "(select node, parent from " ~ roots ~ " where parent <> node)" -%}
 
         {%- do tables.append(work_table(prefix ~ "edges_" ~ (round + 1),
-            "select distinct least(x.parent, y.parent) as a, greatest(x.parent, y.parent) as b from " ~ edges ~ " as edges "
-            ~ "inner join " ~ roots ~ " as x on edges.a = x.node inner join " ~ roots ~ " as y on edges.b = y.node "
-            ~ "where x.parent <> y.parent")) -%}
+            "select distinct least(coalesce(x.parent, edges.a), y.parent) as a, greatest(coalesce(x.parent, edges.a), y.parent) as b from "
+            ~ edges ~ " as edges inner join " ~ children ~ " as y on edges.b = y.node left join " ~ children ~ " as x on edges.a = x.node"
+            ~ " where coalesce(x.parent, edges.a) <> y.parent")) -%}
         {%- set state.edges = scalar("select count(*) from " ~ prefix ~ "edges_" ~ (round + 1)) -%}
         {%- do rounds.append(roots) -%}
     {%- endfor -%}
@@ -62,15 +63,11 @@
 
     {#- Back from the last contraction to the first: a root of one round is a node of the next. -#}
     {%- set components = namespace(sql="select node, parent as component from " ~ rounds[-1] if rounds
-        else "select node, node as component from " ~ prefix ~ "loops") -%}
+        else "select a as node, a as component from " ~ prefix ~ "edges_0") -%}
     {%- for roots in (rounds[:-1] | reverse | list) -%}
         {%- set components.sql = "select roots.node, coalesce(later.component, roots.parent) as component from " ~ roots
             ~ " as roots left join (" ~ components.sql ~ ") as later on roots.parent = later.node" -%}
     {%- endfor -%}
-    {%- if rounds -%}
-        {%- set components.sql = components.sql ~ " union all select loops.node, loops.node as component from " ~ prefix ~ "loops as loops"
-            ~ " left join " ~ rounds[0] ~ " as grouped on loops.node = grouped.node where grouped.node is null" -%}
-    {%- endif -%}
 
     {%- do work_table(name, components.sql) -%}
     {%- do drop_work_tables(tables) -%}

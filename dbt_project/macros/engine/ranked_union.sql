@@ -35,8 +35,9 @@
         {%- do tables.append(work_table(prefix ~ "possible",
             "select pairs.a, pairs.b, pairs.rank from " ~ prefix ~ "pairs as pairs left join (select distinct a, b from ("
             ~ breaking.format(prefix, this_pass) ~ ") as broken) as broken on pairs.a = broken.a and pairs.b = broken.b where broken.a is null")) -%}
-        {%- set left = scalar("select count(*) from " ~ prefix ~ "possible") | int -%}
-        {%- set is_part = state.pass >= patience and state.pass % 2 == 0 and left > 1 -%}
+        {%- set is_late = state.pass >= patience and state.pass % 2 == 0 -%}
+        {%- set left = scalar("select count(*) from " ~ prefix ~ "possible") | int if is_late else 0 -%}
+        {%- set is_part = left > 1 -%}
         {%- if is_part -%}
             {%- set last = scalar("select max(rank) from (select rank from " ~ prefix ~ "possible order by rank limit "
                 ~ [(left * state.part) | int, 1] | max ~ ") as best") -%}

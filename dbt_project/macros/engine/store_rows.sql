@@ -1,6 +1,6 @@
 {# The end of a materialization: the rows of `sql` become the model's table, or, if is_increment said so, replace a part of it. Which
    part, the model's meta says: `key` (rows with the key of a new row) or `touched` (rows whose node was touched); with neither, all rows.
-   `also` names rows besides. A table that is being changed has no state, so that a run that dies here is followed by a whole one. A table
+   `also` names rows besides. `events_only`: where no file is new, there is nothing to store. A table that is being changed has no state, so that a run that dies here is followed by a whole one. A table
    built whole where a part was due leaves nothing that others could add to: they are built whole as well. #}
 {% macro store_rows(sql) -%} {{ return(adapter.dispatch("store_rows", "tessera")(sql)) }} {%- endmacro %}
 
@@ -13,7 +13,10 @@
     {%- set touched = this.incorporate(path={"identifier": "int_identifiers_touched"}) -%}
     {%- set part, meta, new = this.identifier, config.get("meta", {}), work_prefix() ~ "new" -%}
 
-    {%- if decided -%}
+    {%- if decided and meta.get("events_only") and not scalar("select count(*) from " ~ counted ~ " where is_new") -%}
+        {%- call statement("main") -%}select 1{%- endcall -%}
+        {%- set result = {"relations": [this.incorporate(type="table")]} -%}
+    {%- elif decided -%}
         {%- do work_table(new, sql) -%}
         {%- do run_query("update " ~ parts_built() ~ " set state = '' where part = '" ~ part ~ "'") -%}
         {%- if meta.get("key") -%}

@@ -1,10 +1,15 @@
 {# A table that an iterative materialization works with; it lives as long as the connection, or until drop_work_tables.
-   Differs by engine: whether a session has temporary tables. #}
+   Differs by engine: whether a session has temporary tables, and whether one statement can replace them. #}
 {% macro work_table(name, sql) -%} {{ return(adapter.dispatch("work_table", "tessera")(name, sql)) }} {%- endmacro %}
 
 {% macro default__work_table(name, sql) -%}
     {%- do run_query("drop table if exists " ~ name) -%}
     {%- do run_query("create temporary table " ~ name ~ " as " ~ sql) -%}
+    {{ return(name) }}
+{%- endmacro %}
+
+{% macro duckdb__work_table(name, sql) -%}
+    {%- do run_query("create or replace temporary table " ~ name ~ " as " ~ sql) -%}
     {{ return(name) }}
 {%- endmacro %}
 

@@ -1,10 +1,9 @@
 -- Replay of today's used evidence in the order of receipt: after each event, who held what.
 with
     identifiers as (
-        select held.identifier_id, held.first_event_id, held.first_received_at, profiles.profile_id
-        from {{ ref("int_identifiers_held") }} as held
-        inner join {{ ref("profile_identifiers") }} as profiles on held.identifier_id = profiles.identifier_id
-        where profiles.profile_id is not null
+        select identifier_id, first_event_id, first_received_at, profile_id
+        from {{ ref("int_identifiers_held") }}
+        where profile_id is not null
     ),
 
     replayed as (select distinct component from {{ ref("int_evidence_ordered") }}),

@@ -17,20 +17,24 @@
 {%- set limited = config_identity().identifiers | selectattr("limit") | list %}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
+    {% if is_increment -%}
+        concerned as (
+            select *
+            from {{ ref("int_identifiers_linked") }} {{ where_new(is_increment) }}
+            union all
+            select *
+            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
+            union all
+            select *
+            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_b"]) }}
+        ),
+    {%- endif %}
+
     linked as (
-        select *
-        from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a", "node_b"]) }}
+        {% if is_increment -%}select distinct * from concerned
+        {%- else -%}select * from {{ ref("int_identifiers_linked") }}
+        {%- endif %}
     ),
-
-    -- Evidence across groups has a shared end.
-    held as (
-        select node, identifier_type, identifier_value, component
-        from
-            {{ ref("int_identifiers_held") }}
-            {{ where_touched(is_increment, ["node"]) }} {{ "or component is null" if is_increment }}
-    ),
-
-    included as (select * from {{ ref("int_identifiers_included") }}),
 
     overrides as (select * from {{ ref("int_overrides_applied") }} where action = 'include'),
 
@@ -38,7 +42,7 @@ with
     brought as (
         select held.component, rules.kind, rules.allowed, count(*) as held
         from {{ ref("int_rules_broken") }} as rules
-        inner join held on rules.node = held.node
+        inner join {{ ref("int_identifiers_resolved") }} as held on rules.node = held.node
         group by held.component, rules.kind, rules.allowed
     ),
 
@@ -48,7 +52,6 @@ with
             linked.node_b,
             linked.first_event_id,
             linked.event_count,
-            linked.is_shared_a or linked.is_shared_b as is_shared,
             overrides.reason as override,
             linked.is_alias,
             linked.first_seen_at,
@@ -56,19 +59,25 @@ with
         from linked
         left join overrides on linked.node_a = overrides.node_a and linked.node_b = overrides.node_b
         union all
-        select
-            overrides.node_a,
-            overrides.node_b,
-            null,
-            0,
-            overrides.is_shared_a or overrides.is_shared_b,
-            overrides.reason,
-            false,
-            null,
-            null
+        select overrides.node_a, overrides.node_b, null, 0, overrides.reason, false, null, null
         from overrides
         left join linked on overrides.node_a = linked.node_a and overrides.node_b = linked.node_b
         where linked.node_a is null
+    ),
+
+    held as (
+        select node, identifier_type, identifier_value, component
+        from {{ ref("int_identifiers_held") }}
+        {% if is_increment -%}
+            where
+                node in (
+                    select node_a
+                    from evidence
+                    union all
+                    select node_b
+                    from evidence
+                )
+        {%- endif %}
     ),
 
     named as (
@@ -115,9 +124,9 @@ with
                 else named.identifier_value_a > named.identifier_value_b
             end as is_turned,
             case
-                when named.is_shared and named.component_a is null
+                when named.component_a is null
                 then 'shared identifier: ' || named.identifier_type_a
-                when named.is_shared
+                when named.component_b is null
                 then 'shared identifier: ' || named.identifier_type_b
                 when named.component_a <> named.component_b
                 then coalesce(substr(breaking.reason, 3), 'refused')

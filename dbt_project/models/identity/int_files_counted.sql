@@ -2,21 +2,46 @@
 -- was are not those they were (an earlier copy came, the plan or the as-of time is another, somebody was
 -- erased), if the settings or a blocked value changed, or if the last run did not end, then all files are
 -- new and no table has a former state.
+-- A landed file never changes, so it only loses events (the count tells), unless the as-of time moved past
+-- some of them. The rows of a landed table do change; a sum of their times is kept.
 {%- set former_state = former_state() %}
+{%- set columns = adapter.get_columns_in_relation(this) | map(attribute="name") | list if former_state else [] %}
+{%- set former_as_of = scalar("select max(as_of) from " ~ this) if "as_of" in columns else none %}
 with
-    accepted as (select file_id, received_at from {{ ref("int_events_accepted") }}),
-
     overrides as (select * from {{ ref("int_overrides_read") }}),
 
-    files as (
+    counted as (
+        select file_id, count(*) as event_count from {{ ref("int_events_accepted") }} group by file_id
+    ),
+
+    tables as (
         select
             file_id,
-            count(*) as event_count,
             cast(
                 sum({{ seconds_between("cast('2000-01-01' as timestamp)", "received_at") }}) as bigint
             ) as received_seconds
-        from accepted
+        from {{ ref("int_events_accepted") }}
+        where file_id in (select file_id from counted where file_id like 'table %')
         group by file_id
+    ),
+
+    come_into_view as (
+        select distinct file_id
+        from {{ ref("int_events_accepted") }}
+        {% if former_as_of -%} where received_at > cast('{{ former_as_of }}' as {{ dbt.type_timestamp() }})
+        {%- else -%} where 1 = 0
+        {%- endif %}
+    ),
+
+    files as (
+        select
+            counted.file_id,
+            counted.event_count,
+            coalesce(tables.received_seconds, 0) as received_seconds,
+            come_into_view.file_id is not null as has_come_into_view
+        from counted
+        left join tables on counted.file_id = tables.file_id
+        left join come_into_view on counted.file_id = come_into_view.file_id
     ),
 
     lines as (
@@ -47,19 +72,18 @@ with
         from blocks
     ),
 
-    summed as (
-        select count(*) as files, sum(event_count) as event_count, sum(received_seconds) as received_seconds
-        from files
+    listed as (
+        select {{ list_text("concat(file_id, ' ', event_count, ' ', received_seconds)") }} as files from files
     ),
 
     stated as (
         select
             ruled.rules,
-            {{ text_hash("concat(ruled.rules, ' ', coalesce(reviewed.lines, ''), ' ', summed.files, ' ', summed.event_count, ' ', summed.received_seconds)") }}
+            {{ text_hash("concat(ruled.rules, ' ', coalesce(reviewed.lines, ''), ' ', listed.files, ' ', " ~ timestamp_text(as_of()) ~ ")") }}
             as state
         from ruled
         cross join reviewed
-        cross join summed
+        cross join listed
     ),
 
     former as (
@@ -83,6 +107,7 @@ with
             on former.file_id = files.file_id
             and former.event_count = files.event_count
             and former.received_seconds = files.received_seconds
+            and not files.has_come_into_view
         inner join stated on former.rules = stated.rules
     ),
 
@@ -105,7 +130,8 @@ select
     files.event_count,
     files.received_seconds,
     compared.run_number,
-    compared.files > compared.unchanged_files or unchanged.file_id is null as is_new
+    compared.files > compared.unchanged_files or unchanged.file_id is null as is_new,
+    {{ as_of() }} as as_of
 from files
 cross join stated
 cross join compared

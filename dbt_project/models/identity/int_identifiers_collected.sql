@@ -1,8 +1,9 @@
-{{ config(materialized="increment", meta={"key": ["combination"]}) }}
+{{ config(materialized="increment", meta={"key": ["combination"], "events_only": true}) }}
 -- Distinct first, normalise after: events repeat the same few identifiers thousands of times. A blocked
 -- value (`null`, zeros, a test address) becomes null here, so it can join nobody and found no profile.
 -- Each column of config/identity.yml is the identifier that was read, and its node; `combination` is the key
--- of what was delivered. `new_event_count` is what the run `run_number` (0: a whole one) added.
+-- of what was delivered. `new_event_count` is what the run `run_number` (0: a whole one) added, the last
+-- whose events it was on; `first_run_number` is the run that brought its first event.
 {%- set is_increment = is_increment("int_files_counted") %}
 {%- set columns = config_identity().columns %}
 {%- set delivered_columns = [] %}
@@ -156,6 +157,16 @@ with
                 keyed.event_count + coalesce(known.event_count, 0) as event_count,
                 keyed.event_count as new_event_count,
                 runs.run_number,
+                case
+                    when
+                        known.first_received_at < keyed.first_received_at
+                        or (
+                            known.first_received_at = keyed.first_received_at
+                            and known.first_event_id < keyed.first_event_id
+                        )
+                    then known.first_run_number
+                    else runs.run_number
+                end as first_run_number,
                 least(
                     keyed.first_occurred_at, coalesce(known.first_occurred_at, keyed.first_occurred_at)
                 ) as first_occurred_at,
@@ -182,6 +193,7 @@ with
         event_count,
         event_count as new_event_count,
         cast(0 as bigint) as run_number,
+        cast(0 as bigint) as first_run_number,
         first_occurred_at,
         last_occurred_at,
         first_received_at

@@ -18,15 +18,19 @@ with
 
     reviewed as (select distinct node from reviewed_sides),
 
+    shared as (select node from {{ ref("int_identifiers_shared") }}),
+
     aliased as (
         select linked.node_a, linked.node_b
         from {{ ref("int_identifiers_linked") }} as linked
         left join reviewed as reviewed_a on linked.node_a = reviewed_a.node
         left join reviewed as reviewed_b on linked.node_b = reviewed_b.node
+        left join shared as shared_a on linked.node_a = shared_a.node
+        left join shared as shared_b on linked.node_b = shared_b.node
         where
             linked.is_alias
-            and not linked.is_shared_a
-            and not linked.is_shared_b
+            and shared_a.node is null
+            and shared_b.node is null
             and reviewed_a.node is null
             and reviewed_b.node is null
     )

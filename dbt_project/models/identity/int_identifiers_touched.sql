@@ -1,14 +1,14 @@
 {{ config(materialized="increment") }}
--- The identifiers of every group that this run's events, or a reviewed line, touch: what is resolved anew.
--- All evidence among them is theirs, for it lies inside a group, or one of its ends is on a new event. What
+-- The identifiers of every group that this run's events tell something new about, or a reviewed line: what
+-- is resolved anew. An event that repeats what earlier ones said only adds to their counts. All evidence
+-- among touched identifiers is theirs, for it lies inside a group, or one of its ends is on a new event. What
 -- reviewed lines name is touched as long as they stand, and once more when they are gone.
 {%- set is_increment = is_increment("int_identifiers_observed") %}
 {%- set columns = config_identity().columns if is_increment else [] %}
 with
     collected as (
         select *
-        from {{ ref("int_identifiers_collected") }}
-        where run_number = (select max(run_number) from {{ ref("int_files_counted") }})
+        from {{ ref("int_identifiers_collected") }} {{ where_new(is_increment, column="first_run_number") }}
     ),
 
     overrides as (select node_a, node_b from {{ ref("int_overrides_applied") }}),

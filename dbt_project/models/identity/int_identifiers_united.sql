@@ -20,10 +20,10 @@ with
     ),
 
     evidence as (
-        select linked.*, grouped.component
+        select linked.*, x.component
         from {{ ref("int_identifiers_linked") }} as linked
-        inner join grouped on linked.node_a = grouped.node
-        where not linked.is_shared_a and not linked.is_shared_b
+        inner join grouped as x on linked.node_a = x.node
+        inner join grouped as y on linked.node_b = y.node
     )
 
 select

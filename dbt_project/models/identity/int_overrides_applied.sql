@@ -4,19 +4,21 @@
 with
     overrides as (select * from {{ ref("int_overrides_read") }} where identifier_type_b is not null),
 
-    observed as (select * from {{ ref("int_identifiers_observed") }}),
-
-    shared_sides as (
-        select node_a as node
-        from {{ ref("int_identifiers_linked") }}
-        where is_shared_a
+    named as (
+        select identifier_value_a as identifier_value
+        from overrides
         union all
-        select node_b as node
-        from {{ ref("int_identifiers_linked") }}
-        where is_shared_b
+        select identifier_value_b
+        from overrides
     ),
 
-    shared as (select distinct node from shared_sides),
+    observed as (
+        select node, priority, identifier_type, identifier_value
+        from {{ ref("int_identifiers_observed") }}
+        where identifier_value in (select identifier_value from named)
+    ),
+
+    shared as (select node from {{ ref("int_identifiers_shared") }}),
 
     matched as (
         select

@@ -173,7 +173,10 @@ class Warehouse:
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return the rows of every table that lasts; what a run adds is its own affair."""
         names = [name for name in IDENTITY if name not in ("int_files_counted", "int_identifiers_touched")]
-        exclude = {"int_identifiers_collected": "exclude (new_event_count, run_number)"}
+        exclude = {"int_identifiers_collected": "exclude (new_event_count, run_number, first_run_number)"}
+        exclude |= dict.fromkeys(
+            ("int_identifiers_observed", "int_identifiers_linked", "int_identifiers_held"), "exclude (run_number)"
+        )
         return {
             name: self.connection.execute(f"select * {exclude.get(name, '')} from identity.{name} order by all").fetchall()
             for name in names
@@ -392,7 +395,8 @@ def test_increments_equal_a_rebuild(name: str) -> None:
 
 
 def test_what_cannot_be_added_to_is_built_whole() -> None:
-    """An event of a collected file is gone, a run died half-way, a model was built twice: the tables are right all the same."""
+    """An event of a collected file is gone, a run died half-way, a model was built twice, another as-of time: the tables
+    are right all the same."""
     chosen = SETTINGS["tight"]
     worlds = [make_world(number, "rebuilds", chosen) for number in range(20)]
     for world in worlds:
@@ -428,9 +432,56 @@ def test_what_cannot_be_added_to_is_built_whole() -> None:
     deliver(4)
     warehouse.project.run(IDENTITY[:8])
     assert resolved(IDENTITY[8:]) == 3  # the run is taken up where it died
-    for again in ("int_identifiers_collected", "int_identifiers_touched", "int_identifiers_held"):
+    for again in ("int_identifiers_collected", "int_identifiers_touched", "int_identifiers_resolved"):
         deliver(2)
         assert resolved() == 0
         deliver(3)
         position = IDENTITY.index(again) + 1
         resolved((*IDENTITY[:position], again, *IDENTITY[position:]))
+
+    # A later as-of time shows an event of a collected file, while another of it is gone: as many as before, not the same.
+    deliver(4)
+    last = max((e for w in worlds for e in w.events), key=lambda event: event.received_at)
+    gone = next(e for w in worlds for e in w.events if e.file_id == last.file_id and e is not last)
+    for missing, as_of in ((last, last.received_at - timedelta(seconds=1)), (gone, last.received_at)):
+        known = [World(w.number, chosen, [e for e in w.events if e is not missing], w.overrides) for w in worlds]
+        for each in (warehouse, at_once):
+            each.project.as_of = as_of.isoformat()
+            each.write(known)
+        assert resolved() == 0
+
+
+def test_dbt_finds_what_an_increment_refers_to() -> None:
+    """It looks while nothing is executed, when no run is an increment; `is_increment` then names its own."""
+    chosen = SETTINGS["tight"]
+    events = make_world(0, "references", chosen).events
+    warehouse, hidden = Warehouse(chosen), {}
+    warehouse.write([World(0, chosen, events[1:], [])])
+    warehouse.project.run(IDENTITY)
+    warehouse.write([World(0, chosen, [replace(events[0], file_id="2"), *events[1:]], [])])
+    for name in IDENTITY:
+        in_part, whole = (warehouse.project.references(name, full_refresh=whole) for whole in (False, True))
+        hidden[name] = in_part - whole - {"int_identifiers_touched", "int_files_counted"}
+        warehouse.project.build(name)
+    assert warehouse.files_kept() == 1
+    assert {name: models for name, models in hidden.items() if models} == {}
+
+
+def test_a_login_that_was_seen_before_takes_the_events_near_it() -> None:
+    """It tells nothing new about who is who, so no group is resolved anew; the tablet's other events are."""
+    chosen = SETTINGS["as shipped"]
+    hours = [("u1", 0.0), ("u2", 1.0), (None, 4.0), ("u1", 3.9)]
+    events = []
+    for number, (user, hour) in enumerate(hours):
+        at = START + timedelta(hours=hour)
+        delivered = {"anonymous_id": "tablet"} | ({"user_id": user} if user else {})
+        events.append(Event(f"e-0-{number}", at, at, delivered, {}, "1" if number < 3 else "2"))
+    warehouse = Warehouse(chosen)
+    found = []
+    for count in (3, 4):
+        warehouse.write([World(0, chosen, events[:count], [])])
+        warehouse.project.run((*IDENTITY, *EVENTS))
+        people = dict(warehouse.connection.execute("select event_id, profile_id from identity.int_events_resolved").fetchall())
+        found.append([number for number in range(count) if people[f"e-0-{number}"] == people["e-0-2"]])
+    assert warehouse.files_kept() == 1
+    assert found == [[1, 2], [0, 2, 3]]

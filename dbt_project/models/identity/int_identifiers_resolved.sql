@@ -1,0 +1,64 @@
+{{ config(materialized="increment", meta={"touched": "node"}) }}
+-- The group that holds each identifier (null where it is shared), and the profile it is. A profile is named
+-- after its first-seen identifier, so its id needs no memory: every rebuild finds the same one, and an id
+-- that was ever published is some identifier's id and resolves to whoever holds that identifier now.
+{%- set is_increment = is_increment("int_identifiers_touched") %}
+with
+    observed as (
+        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
+
+    grouped as (
+        select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment, ["node"]) }}
+    ),
+
+    included as (select * from {{ ref("int_identifiers_included") }}),
+
+    united as (select * from {{ ref("int_identifiers_united") }} {{ where_touched(is_increment, ["node"]) }}),
+
+    broken as (select distinct component from {{ ref("int_rules_broken") }}),
+
+    shared as (select node from {{ ref("int_identifiers_shared") }}),
+
+    held as (
+        select
+            observed.node,
+            case
+                when shared.node is not null
+                then null
+                when broken.component is not null
+                then coalesce(united.component, included.component, observed.node)
+                else coalesce(grouped.component, observed.node)
+            end as component,
+            observed.first_received_at
+        from observed
+        left join grouped on observed.node = grouped.node
+        left join broken on grouped.component = broken.component
+        left join included on observed.node = included.node
+        left join united on coalesce(included.component, observed.node) = united.node
+        left join shared on observed.node = shared.node
+    ),
+
+    -- Times first, texts after: few identifiers of a profile came first.
+    firsts as (
+        select component, min(first_received_at) as first_received_at
+        from held
+        where component is not null
+        group by component
+    ),
+
+    founders as (
+        select
+            held.component,
+            {{ first_by("observed.identifier_id", ["observed.first_event_id", "observed.priority", "observed.identifier_value"]) }}
+            as profile_id
+        from held
+        inner join
+            firsts on held.component = firsts.component and held.first_received_at = firsts.first_received_at
+        inner join {{ ref("int_identifiers_observed") }} as observed on held.node = observed.node
+        group by held.component
+    )
+
+select held.node, founders.profile_id, held.component
+from held
+left join founders on held.component = founders.component
