@@ -6,10 +6,10 @@
 
 {% macro duckdb__former_state() -%}
     {%- if not execute or model.resource_type != "model" or flags.WHICH not in ["run", "build", "retry"] -%}{{ return(none) }}{%- endif -%}
-    {%- do run_query("create table if not exists " ~ parts_built() ~ " (part " ~ dbt.type_string() ~ ", state " ~ dbt.type_string() ~ ")") -%}
+    {%- do run_query("create table if not exists " ~ parts_built(this) ~ " (part " ~ dbt.type_string() ~ ", state " ~ dbt.type_string() ~ ")") -%}
     {%- if should_full_refresh() or load_cached_relation(this) is none -%}{{ return(none) }}{%- endif -%}
     {{ return(scalar("select case when min(built.state) = max(built.state) and min(built.state) = min(counted.state) then min(built.state) end"
-        ~ " from " ~ parts_built() ~ " as built cross join " ~ this ~ " as counted")) }}
+        ~ " from " ~ parts_built(this) ~ " as built cross join " ~ this ~ " as counted")) }}
 {%- endmacro %}
 
 {% macro postgres__former_state() -%} {{ return(tessera.duckdb__former_state()) }} {%- endmacro %}

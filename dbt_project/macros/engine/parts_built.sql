@@ -1,3 +1,3 @@
-{# The book: the state of the data that each table of the stage was last built to; empty while it is being changed.
-   The same on every engine. #}
-{% macro parts_built() -%} {{ return(this.incorporate(path={"identifier": "int_parts_built"})) }} {%- endmacro %}
+{# The book: the state of the data that each table was last built to; empty while it is being changed. It lies beside the table that counts
+   what there is to add to (int_files_counted or int_runs_compared). The same on every engine. #}
+{% macro parts_built(counted) -%} {{ return(counted.incorporate(path={"identifier": "int_parts_built"})) }} {%- endmacro %}
