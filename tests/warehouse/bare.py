@@ -92,6 +92,7 @@ class BareProject:
         self.meta: dict[str, Any] = {}  # added to the meta of every model
         self.inputs: dict[str, Any] = {"segment_tables": []}
         self.full_refresh = False
+        self.as_of = AS_OF
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
         self._vars = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
         self._files = {path.stem: path for folder in (PROJECT / "models", SQL_TRAITS) for path in folder.rglob("*.sql")}
@@ -133,8 +134,12 @@ class BareProject:
         """Build one model."""
         sql = self.compile(name)
         kind = self._model["materialized"]
+        this = self._model["this"]
         if kind in ("table", "view"):
-            self.execute(f"create or replace {kind} {self._model['this']} as {sql}")
+            self.execute(f"create or replace {kind} {this} as {sql}")
+        elif kind == "incremental":  # by appending
+            self.execute(f"insert into {this} {sql}" if self._is_incremental() else f"create table {this} as {sql}")
+            self.render(self._model.get("post_hook", ""))
         else:
             self._model["sql"] = sql
             self._macros[f"materialization_{kind}"]()
@@ -165,6 +170,9 @@ class BareProject:
         self.statements += 1
         return self.connection.execute(sql).fetchall()
 
+    def _is_incremental(self) -> bool:
+        return self._model["materialized"] == "incremental" and bool(self._columns(self._model["this"]))
+
     def _names(self) -> dict[str, Any]:
         return {
             "ref": lambda *names: self.relation(names[-1]),
@@ -177,6 +185,7 @@ class BareProject:
             "model": SimpleNamespace(resource_type="model"),
             "load_cached_relation": lambda relation: relation if self._columns(relation) else None,
             "should_full_refresh": lambda: self.full_refresh,
+            "is_incremental": self._is_incremental,
             "statement": lambda _, caller: self.execute(caller()) and "",
             "local_md5": lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
             "run_query": self._run_query,
@@ -184,7 +193,7 @@ class BareProject:
             "var": lambda name: self._vars[name],
             "tojson": json.dumps,
             "modules": SimpleNamespace(re=re),
-            "env_var": lambda name, default="": {"TESSERA_AS_OF": AS_OF}.get(name, default),
+            "env_var": lambda name, default="": {"TESSERA_AS_OF": self.as_of}.get(name, default),
             "dbt": SimpleNamespace(type_string=lambda: "varchar", type_timestamp=lambda: "timestamp"),
             "exceptions": SimpleNamespace(raise_compiler_error=_raise),
             "this": _Current(self, "this"),

@@ -1,19 +1,25 @@
-{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns") }}
+{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns", post_hook="{{ book_log('changed_at') }}") }}
 -- The log of values that changed, appended to by each run and never rewritten; a trait that is no more has
--- no value. A run as of the past adds nothing.
+-- no value. A run as of the past adds nothing. An increment compares the people who were touched, and
+-- traits that are built whole.
 {% set skipped = config_traits().no_history %}
+{% set is_increment = is_increment("int_profiles_touched", counted="int_runs_compared") %}
 with
     current_values as (
         select profile_id, trait, value, value_type
         from {{ ref("profile_traits") }}
-        {% if skipped -%}
-            where
-                trait not in ({%- for name in skipped %}'{{ name }}'{{ "," if not loop.last }} {%- endfor %})
-        {%- endif %}
+        where
+            {{ "not " ~ is_one_of("trait", skipped) if skipped else "1 = 1" }}
+            {% if is_increment -%} and {{ trait_touched("profile") }}
+            {%- endif %}
     ),
 
     logged as (
-        {% if is_incremental() -%}select * from {{ this }}
+        {% if is_incremental() -%}
+            select *
+            from {{ this }}
+            {% if is_increment -%} where {{ trait_touched("profile") }}
+            {%- endif %}
         {%- else -%}
             select
                 cast(null as {{ dbt.type_string() }}) as profile_id,
@@ -76,7 +82,11 @@ with
         from ended
     ),
 
-    newest as (select max(changed_at) as changed_at from logged)
+    newest as (
+        {% if is_incremental() -%}select max(changed_at) as changed_at from {{ this }}
+        {%- else -%} select cast(null as {{ dbt.type_timestamp() }}) as changed_at
+        {%- endif %}
+    )
 
 select
     changes.profile_id,
