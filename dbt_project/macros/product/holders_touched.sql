@@ -50,7 +50,9 @@
                     or (facts.{{ at }} >= runs.former_as_of and facts.{{ at }} < {{ as_of() }})
             {%- endfor %}
         {%- endfor %}
-    )
+    ),
 
-select distinct {{ key }} from causes where {{ key }} is not null
+    touched as (select distinct {{ key }} from causes where {{ key }} is not null)
+
+select {{ key }}, {{ holder_key(key) }} as {{ level }}_key from touched
 {%- endmacro %}

@@ -53,6 +53,7 @@ select
     {% for property in properties.values() -%}
         {{ event_property(property, objects) }} as {{ property.alias }},
     {% endfor -%}
+    case when profile_id is not null then {{ holder_key("profile_id") }} end as profile_key,
     run_number,
     occurred_at
 from opened
@@ -64,6 +65,9 @@ from opened
         known.account_id,
         known.event,
         {% for property in properties.values() -%} known.{{ property.alias }}, {% endfor -%}
+        case
+            when changed.profile_id is not null then {{ holder_key("changed.profile_id") }}
+        end as profile_key,
         changed.run_number,
         known.occurred_at
     from {{ this }} as known

@@ -28,5 +28,5 @@ with
     holders as (select distinct account_id from named where account_id is not null)
 
     {%- if is_increment %} {{ holders_touched("account") }}
-    {%- else %} select account_id from holders where 1 = 0
+    {%- else %} select account_id, {{ holder_key("account_id") }} as account_key from holders where 1 = 0
     {%- endif %}

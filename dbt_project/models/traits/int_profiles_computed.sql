@@ -9,7 +9,7 @@ with
     events as (
         select *
         from {{ ref("int_properties_extracted") }}
-        {{ where_holder_touched(is_increment, "profile") }}
+        {{ where_touched(is_increment, ["profile_key"], touched="int_profiles_touched", key="profile_key") }}
     ),
 
     orders as (select * from {{ ref("orders") }} {{ where_holder_touched(is_increment, "profile") }}),

@@ -20,5 +20,5 @@ with
     sessions as (select * from {{ ref("sessions") }})
 
     {%- if is_increment %} {{ holders_touched("profile") }}
-    {%- else %} select profile_id from holders where 1 = 0
+    {%- else %} select profile_id, {{ holder_key("profile_id") }} as profile_key from holders where 1 = 0
     {%- endif %}

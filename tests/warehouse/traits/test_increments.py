@@ -90,6 +90,7 @@ def happened(draws: random.Random, world: int) -> dict[str, Any]:
     """Return what an event says besides who it is of."""
     kind = draws.choice(("view", "view", "page", "scroll", "order", "order", "refund", "add", "identify", "group"))
     said: dict[str, Any] = {"type": "track", "source_id": "shop", "context": json.dumps({})}
+    said["hours_ahead"] = draws.choice((0, 0, 0, 0, 12))  # a client's clock may be wrong by as much
     properties: dict[str, Any] = {}
     if kind == "view":
         said["event"], properties = "Product Viewed", {"category": draws.choice(("shoes", "Shoes", "hats", "", None))}
@@ -140,7 +141,8 @@ class Shop:
                     said = happened(dice(f"happened/{event.event_id}"), world.number)  # type: ignore[arg-type]
                     identifiers = (event.delivered.get(column) for column in self.columns)
                     payload = (said.get(name) for name in PAYLOAD)
-                    rows.append((event.event_id, *identifiers, *payload, event.occurred_at, event.received_at, files[event.event_id]))
+                    at = event.occurred_at + timedelta(hours=said["hours_ahead"])
+                    rows.append((event.event_id, *identifiers, *payload, at, event.received_at, files[event.event_id]))
         types = [pa.timestamp("us") if name.endswith("_at") else pa.string() for name in names]
         columns = list(zip(*rows, strict=True)) or [()] * len(names)
         table = pa.table([pa.array(column, kind) for column, kind in zip(columns, types, strict=True)], names)
