@@ -91,6 +91,9 @@ class BareProject:
         self.statements = 0
         self.meta: dict[str, Any] = {}  # added to the meta of every model
         self.inputs: dict[str, Any] = {"segment_tables": []}
+        self.settings_of = {
+            name: config.read(PROJECT / "config" / f"{name}.yml").model_dump(mode="json") for name in CONFIGS
+        }  # what the other files of config compile to
         self.full_refresh = False
         self.as_of = AS_OF
         self.settings = settings or config.read(PROJECT / "config" / "identity.yml").compiled()  # type: ignore[attr-defined]
@@ -122,7 +125,9 @@ class BareProject:
                 self._read_macros(macro)
         self._macros |= {"replace_table": self._replace_table, "config_identity": lambda: self.settings}
         self._macros |= {"config_inputs": lambda: self.inputs, "landed_tables": lambda place: self.inputs["tables"]}
-        self._macros |= {f"config_{name}": self._config(name) for name in CONFIGS}
+        self._macros |= {f"config_{name}": lambda name=name: self.settings_of[name] for name in CONFIGS}
+        self.nodes = {node["unique_id"]: node for node in map(self._node, self._files)}
+        self._environment.globals["graph"]["nodes"] = self.nodes
         self._macros |= {"plan_event": lambda: "event", "plan_properties": lambda: "properties", "plan_breaches": lambda _: ""}
 
     def run(self, models: Iterable[str]) -> None:
@@ -160,6 +165,13 @@ class BareProject:
             self._templates[name] = self._environment.from_string(self._files[name].read_text(encoding="utf-8"))
         return self._templates[name].render()
 
+    def change_file(self, name: str, old: str, new: str) -> None:
+        """Change a model's text, as an editor would."""
+        node = next(node for node in self.nodes.values() if node["name"] == name)
+        assert old in node["raw_code"]
+        node["raw_code"] = node["raw_code"].replace(old, new)
+        self._templates[name] = self._environment.from_string(node["raw_code"])
+
     def relation(self, name: str) -> _Relation:
         """Return the relation of a model (its folder is the schema) or of a seed."""
         file = self._files.get(name)
@@ -169,6 +181,17 @@ class BareProject:
         """Run one statement."""
         self.statements += 1
         return self.connection.execute(sql).fetchall()
+
+    def _node(self, name: str) -> dict[str, Any]:
+        """Return what macros ask dbt's graph of a model: where it belongs, its file, and how a SQL trait is built."""
+        file = self._files[name]
+        text, is_trait = file.read_text(encoding="utf-8"), SQL_TRAITS in file.parents
+        fqn = ["sql_traits", name] if is_trait else ["tessera", file.parent.name, name]
+        unique_id = f"model.{fqn[0]}.{name}"
+        self._model = {}
+        if is_trait and text.startswith("{{ config("):
+            self.render(text.splitlines()[0])
+        return {"resource_type": "model", "name": name, "fqn": fqn, "raw_code": text, "config": self._model, "unique_id": unique_id}
 
     def _is_incremental(self) -> bool:
         return self._model["materialized"] == "incremental" and bool(self._columns(self._model["this"]))
@@ -182,7 +205,10 @@ class BareProject:
             "execute": True,
             "flags": SimpleNamespace(WHICH="build"),
             "graph": {},
-            "model": SimpleNamespace(resource_type="model"),
+            "model": _CurrentNode(self),
+            "run_hooks": lambda _: "",
+            "pre_hooks": [],
+            "post_hooks": [],
             "load_cached_relation": lambda relation: relation if self._columns(relation) else None,
             "should_full_refresh": lambda: self.full_refresh,
             "is_incremental": self._is_incremental,
@@ -199,11 +225,6 @@ class BareProject:
             "this": _Current(self, "this"),
             "sql": _Current(self, "sql"),
         }
-
-    @staticmethod
-    def _config(name: str) -> Callable[[], dict[str, Any]]:
-        content = config.read(PROJECT / "config" / f"{name}.yml").model_dump(mode="json")
-        return lambda: content
 
     def _caller(self, name: str) -> Callable[..., Any]:
         return lambda *arguments, **options: self._macros[name](*arguments, **options)
@@ -260,6 +281,18 @@ class _Current:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._project._model[self._key], name)
+
+
+class _CurrentNode:
+    """dbt's `model`: the model that is built now; macros keep the object, not the model."""
+
+    def __init__(self, project: BareProject) -> None:
+        self._project = project
+
+    def __getattr__(self, name: str) -> Any:
+        identifier = self._project._model["this"].identifier
+        found = [node for node in self._project.nodes.values() if node["name"] == identifier]
+        return (found or [{"resource_type": "model", "name": identifier, "raw_code": ""}])[0].get(name)
 
 
 def _return(value: Any) -> None:

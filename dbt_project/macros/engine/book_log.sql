@@ -7,8 +7,8 @@
 {% macro duckdb__book_log(at) -%}
     {%- if execute -%}
         {%- set counted = ref(graph["tessera_increments"][this.identifier].counted) -%}
-        {%- do run_query("delete from " ~ parts_built(counted) ~ " where part = '" ~ this.identifier ~ "'") -%}
-        {%- do run_query("insert into " ~ parts_built(counted) ~ " (part, state) select '" ~ this.identifier
+        {%- do forget_part(counted) -%}
+        {%- do run_query("insert into " ~ parts_built(counted) ~ " (part, state) select '" ~ part_name(model)
             ~ "', case when newest.changed_at > counted.as_of then '' else counted.state end from " ~ counted
             ~ " as counted cross join (select max(" ~ at ~ ") as changed_at from " ~ this ~ ") as newest") -%}
     {%- endif -%}

@@ -18,7 +18,7 @@
         {{ return(false) }}
     {%- endif -%}
     {{ return(scalar("select count(*) from " ~ ref(counted) ~ " as counted inner join "
-        ~ parts_built(ref(counted)) ~ " as built on counted.former_state = built.state where built.part = '" ~ this.identifier ~ "'") > 0) }}
+        ~ parts_built(ref(counted)) ~ " as built on counted.former_state = built.state where built.part = '" ~ part_name(model) ~ "'") > 0) }}
 {%- endmacro %}
 
 {% macro postgres__is_increment(counted) -%} {{ return(tessera.duckdb__is_increment(counted)) }} {%- endmacro %}

@@ -11,7 +11,7 @@
     {%- set increment = graph.get("tessera_increments", {}).get(this.identifier) -%}
     {%- if increment is none -%}{{ return(replace_table(sql)) }}{%- endif -%}
     {%- set counted = ref(increment.counted) -%}
-    {%- set part, meta, new = this.identifier, config.get("meta", {}), work_prefix() ~ "new" -%}
+    {%- set part, meta, new = part_name(model), config.get("meta", {}), work_prefix() ~ "new" -%}
 
     {%- if increment.decided -%}
         {%- do work_table(new, sql) -%}
@@ -32,7 +32,7 @@
         {%- do drop_work_tables([new]) -%}
         {%- set result = {"relations": [this.incorporate(type="table")]} -%}
     {%- else -%}
-        {%- do run_query("delete from " ~ parts_built(counted) ~ " where part = '" ~ part ~ "'") -%}
+        {%- do forget_part(counted) -%}
         {%- set result = replace_table(sql) -%}
         {%- if load_cached_relation(counted) is not none -%}
             {%- do run_query("update " ~ counted ~ " set former_state = null where former_state is not null") -%}
@@ -50,8 +50,15 @@
 
 {% macro postgres__store_rows(sql) -%} {{ return(tessera.duckdb__store_rows(sql)) }} {%- endmacro %}
 
+{# Strike the model off the book, as it is now and as it was before it was edited. #}
+{% macro forget_part(counted) -%}
+    {%- do run_query("delete from " ~ parts_built(counted) ~ " where substr(part, 1, " ~ (this.identifier | length + 1) ~ ") = '" ~ this.identifier ~ " '") -%}
+{%- endmacro %}
+
 {# A table of which an increment replaces a part (see store_rows); the model's SQL gives the new rows. #}
 {% materialization increment, default %}
+    {%- do run_hooks(pre_hooks) -%}
     {%- set result = store_rows(sql) -%}
+    {%- do run_hooks(post_hooks) -%}
     {{ return(result) }}
 {% endmaterialization %}

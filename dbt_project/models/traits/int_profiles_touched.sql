@@ -1,11 +1,14 @@
 {{ config(materialized="increment") }}
 -- The profiles whose traits this run computes anew, if it does not compute all; those that are gone as well.
+{#- As the former run left it: it is built again only after this model. #}
+{%- set former = this.incorporate(path={"identifier": "int_profiles_computed"}) %}
 {%- set is_increment = is_increment("int_properties_extracted", counted="int_runs_compared") %}
 with
     {% if is_increment -%}
-        -- As the former run left it: it is built again only after this model.
         former as (
-            select profile_id from {{ this.incorporate(path={"identifier": "int_profiles_computed"}) }}
+            {% if load_cached_relation(former) is not none -%}select profile_id from {{ former }}
+            {%- else -%}select profile_id from {{ ref("profiles") }} where 1 = 0
+            {%- endif %}
         ),
     {%- endif %}
 

@@ -45,6 +45,7 @@ TRAITS = (
     "int_traits_changed",
     "trait_history",
 )
+MODELS = (*IDENTITY, *EVENTS, *PROFILES, *TRAITS)
 COMPARED = {  # what a run adds is its own affair
     "identity.int_events_resolved": "exclude (former_profile_id, run_number)",
     "profiles.int_properties_extracted": "exclude (run_number)",
@@ -82,7 +83,7 @@ def declared() -> dict[str, Any]:
     """Return traits of every kind for people, and for accounts, as config/traits.yml compiles."""
     traits = [{"level": "profile", **kind} for kind in KINDS + VISITS] + [{"level": "account", **kind} for kind in KINDS]
     named = [{"source": "events", "name": f"trait_{n}", "description": "One.", **trait} for n, trait in enumerate(traits)]
-    compiled = config.Traits.model_validate({"no_history": ["days_since_last_order", "days_since_last_visit"], "traits": named})
+    compiled = config.Traits.model_validate({"no_history": ["days_since_last_order"], "traits": named})
     return compiled.model_dump(mode="json")
 
 
@@ -122,7 +123,7 @@ class Shop:
         self.connection = duckdb.connect()
         self.connection.execute("set threads = 1")
         self.project = BareProject(self.connection, chosen)
-        self.project._macros["config_traits"] = declared
+        self.project.settings_of["traits"] = declared()
         self.columns = [column["name"] for column in chosen["columns"]]
         for schema in ("reference", "profiles", "traits", "sql_traits"):
             self.connection.execute(f"create schema {schema}")
@@ -130,8 +131,8 @@ class Shop:
             file = ROOT / "seeds" / "reference" / f"{seed}.csv"
             self.connection.execute(f"create table reference.{seed} as from read_csv('{file}', header = true, all_varchar = true)")
 
-    def build(self, worlds: list[World], as_of: datetime, files: dict[str, str]) -> None:
-        """Build everything from the events that lie in a file and had been received."""
+    def build(self, worlds: list[World], as_of: datetime, files: dict[str, str], models: int | None = None) -> None:
+        """Build everything, or the first models, from the events that lie in a file and had been received."""
         prepare(self.connection, self.columns)
         names = ["event_id", *self.columns, *PAYLOAD, "occurred_at", "received_at", "file_id"]
         rows = []
@@ -161,7 +162,7 @@ class Shop:
         if lines:
             self.connection.executemany("insert into reference.identity_overrides values (?, ?, ?, ?, ?, ?, ?)", lines)
         self.project.as_of = as_of.isoformat()
-        self.project.run((*IDENTITY, *EVENTS, *PROFILES, *TRAITS))
+        self.project.run(MODELS[:models])
 
     def ask(self, sql: str) -> Rows:
         return self.connection.execute(sql).fetchall()
@@ -232,3 +233,84 @@ def test_traits_in_increments_equal_a_rebuild(name: str, seed: int) -> None:
         assert differing(piecemeal.tables(), at_once.tables()) == {}, f"after load {load}"
         increments += piecemeal.is_increment()
     assert increments >= 3
+
+
+def by_receipt(worlds: list[World], dates: list[datetime]) -> dict[str, str]:
+    """Return each event's file: the number of the first date by which it had been received."""
+    return {
+        event.event_id: str(next(n for n, date in enumerate(dates) if date >= event.received_at))
+        for world in worlds
+        for event in world.events
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"), [pytest.param(*case.values, marks=case.marks) for case in CASES if case.values[0] != "alias of users"]
+)
+def test_traits_rebuilt_as_of_any_past_date_are_the_history_at_that_date(name: str, seed: int) -> None:
+    """Guarantee: 12 histories a case, run as of eight random dates with what had been received by then. Whatever came in between, the
+    history at a date is what a whole build of today's events as of that date finds."""
+    chosen = SETTINGS[name]
+    worlds = make_worlds(12, f"history/{name}/{seed}", chosen)
+    dates = moments(dice(f"history/{name}/{seed}"), 8)  # type: ignore[arg-type]
+    files = by_receipt(worlds, dates)
+    kept, rebuilt = Shop(chosen), Shop(chosen)
+    rebuilt.project.full_refresh = True
+    for load, date in enumerate(dates):
+        kept.build(worlds, date, {event_id: file for event_id, file in files.items() if int(file) <= load})
+    assert kept.is_increment()
+    assert len({len(history(kept, date)) for date in dates}) > 4
+    for date in reversed(dates):
+        rebuilt.build(worlds, date, files, models=MODELS.index("int_traits_changed"))
+        found = rebuilt.ask("select profile_id, trait, value, value_type from traits.profile_traits order by all")
+        found = [row for row in found if row[1] != "days_since_last_order"]
+        assert found == history(kept, date), date
+
+
+def test_what_traits_follow_from_is_a_reason_to_build_them_whole() -> None:
+    """A trait is declared otherwise, a SQL trait is edited or dropped, a seed changes, a run died or was as of an earlier time."""
+    chosen = SETTINGS["as shipped"]
+    worlds = make_worlds(12, "reasons", chosen)
+    dates = moments(dice("reasons"), 40)  # type: ignore[arg-type]
+    files = by_receipt(worlds, dates)
+    piecemeal, at_once = Shop(chosen), Shop(chosen)
+    at_once.project.full_refresh = True
+    load = len(dates) - 20
+
+    def equal(as_of: datetime | None = None) -> bool:
+        """Build as of the next date, or of the one given; return whether that was an increment."""
+        nonlocal load
+        load += as_of is None
+        here = {event_id: file for event_id, file in files.items() if int(file) <= load}
+        for shop in (piecemeal, at_once):
+            shop.build(worlds, as_of or dates[load], here)
+        assert differing(piecemeal.tables(), at_once.tables()) == {}
+        return piecemeal.is_increment()
+
+    assert not equal()
+    assert equal()
+    for shop in (piecemeal, at_once):
+        shop.project.settings_of["traits"]["traits"][0]["within_days"] = 2
+    assert not equal()
+    assert equal()
+    for shop in (piecemeal, at_once):
+        shop.connection.execute("update reference.channel_sources set category = 'social' where category = 'search'")
+    assert not equal()
+    assert equal()
+    for shop in (piecemeal, at_once):
+        shop.project.change_file("average_order_value", "> 0", "> 15")
+    equal()
+    assert equal()
+    for shop in (piecemeal, at_once):
+        shop.project._vars["sql_traits"].pop("lifecycle_stage")
+    assert not equal()
+    assert equal()
+    assert not equal(dates[load - 2])  # as of the past: nothing is logged
+    assert not equal(dates[load])
+    assert equal()
+    piecemeal.build(worlds, dates[load + 1], files, models=MODELS.index("int_profiles_computed"))  # the run died
+    assert not equal()
+    assert equal()
+    piecemeal.connection.execute("drop table traits.int_profiles_computed cascade")
+    equal()
+    assert equal()
