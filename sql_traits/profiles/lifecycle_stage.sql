@@ -1,4 +1,3 @@
-{{ config(materialized="increment", meta={"touched": "profile_id", "within_days": [90]}) }}
 -- By visits and orders: `lapsed` after 90 days of silence, `won_back` when active again after such a silence;
 -- of the others `retained` with two paid orders, `activated` with one, else `first_seen`.
 {% set silence = 90 * 86400 %}
@@ -6,11 +5,10 @@ with
     activities as (
         select profile_id, started_at as active_at, 0 as is_order
         from {{ ref("tessera", "sessions") }}
-        where {{ is_touched("profile_id") }}
         union all
         select profile_id, ordered_at as active_at, 1 as is_order
         from {{ ref("tessera", "orders") }}
-        where profile_id is not null and revenue - refunded > 0 and {{ is_touched("profile_id") }}
+        where profile_id is not null and revenue - refunded > 0
     ),
 
     gaps as (

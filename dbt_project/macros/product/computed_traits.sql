@@ -301,9 +301,9 @@ from holders_keyed
 {% macro sql_traits_of(level) -%} {{ return(var("sql_account_traits" if level == "account" else "sql_traits")) }} {%- endmacro %}
 
 {# The computed traits and the SQL traits of profiles, or of accounts, one row a holder and trait. Who has computed traits exists: a SQL trait
-   may lag behind a merge. #}
-{% macro trait_values(level) -%}
-    {%- for trait in traits_of(level) %}
+   may lag behind a merge. Those in `left_out` are. #}
+{% macro trait_values(level, left_out=[]) -%}
+    {%- for trait in traits_of(level) if trait.name not in left_out %}
         {{ "union all" if not loop.first }}
         select
             {{ level }}_id,
@@ -312,7 +312,7 @@ from holders_keyed
             '{{ trait_type(trait) }}' as value_type
         from computed
     {%- endfor %}
-    {%- for trait, type in sql_traits_of(level).items() %}
+    {%- for trait, type in sql_traits_of(level).items() if trait not in left_out %}
         union all
         select
             found.{{ level }}_id,

@@ -36,34 +36,25 @@
         select holders.{{ key }} from holders left join former on holders.{{ key }} = former.{{ key }} where former.{{ key }} is null
         union all
         select former.{{ key }} from former left join holders on former.{{ key }} = holders.{{ key }} where holders.{{ key }} is null
-        {#- A margin of two seconds: a SQL trait may count whole seconds. -#}
-        {%- for source, at in moments.items() if level == "profile" or source != "sessions" %}
-            {%- for days in windows_of(level, source) %}
-                union all
-                select facts.{{ key }}
-                from {{ source }} as facts
-                cross join runs
-                where
-                    (
-                        facts.{{ at }} >= {{ add_seconds("runs.former_as_of", -86400 * days - 2) }}
-                        and facts.{{ at }} < {{ add_seconds(as_of(), -86400 * days + 2) }}
-                    )
-                    or (facts.{{ at }} >= runs.former_as_of and facts.{{ at }} < {{ as_of() }})
-            {%- endfor %}
+        {%- set windows = [] %}
+        {%- for trait in traits_of(level) if trait.within_days and (trait.source, trait.event, trait.within_days) not in windows %}
+            {%- do windows.append((trait.source, trait.event, trait.within_days)) %}
+            {%- set at = "facts." ~ moments[trait.source] %}
+            {%- set seconds = -86400 * trait.within_days %}
+            union all
+            select facts.{{ key }}
+            from {{ trait.source }} as facts
+            cross join runs
+            where
+                {% if trait.event %}facts.event = {{ text_literal(trait.event) }} and {% endif -%}
+                (
+                    ({{ at }} >= {{ add_seconds("runs.former_as_of", seconds) }} and {{ at }} < {{ add_seconds(as_of(), seconds) }})
+                    or ({{ at }} >= runs.former_as_of and {{ at }} < {{ as_of() }})
+                )
         {%- endfor %}
     ),
 
     touched as (select distinct {{ key }} from causes where {{ key }} is not null)
 
 select {{ key }}, {{ holder_key(key) }} as {{ level }}_key from touched
-{%- endmacro %}
-
-{# The windows, in days, that traits of a level ask about a source: the computed ones, and SQL traits that are built in increments and say so
-   (meta: within_days). #}
-{% macro windows_of(level, source) -%}
-    {%- set days = traits_of(level) | selectattr("source", "equalto", source) | map(attribute="within_days") | select | list -%}
-    {%- for trait in sql_traits_of(level) if source != "events" -%}
-        {%- do days.extend(graph.get("nodes", {}).get("model.sql_traits." ~ trait, {}).get("config", {}).get("meta", {}).get("within_days", [])) -%}
-    {%- endfor -%}
-    {{ return(days | unique | sort) }}
 {%- endmacro %}

@@ -2,17 +2,39 @@
 -- The log of values that changed, appended to by each run and never rewritten; a trait that is no more has
 -- no value. A run as of the past adds nothing. An increment compares the people who were touched, and
 -- traits that are built whole.
-{% set skipped = config_traits().no_history %}
+{% set skipped = config_traits().no_history or [] %}
 {% set is_increment = is_increment("int_profiles_touched", counted="int_runs_compared") %}
+{#- What only an increment refers to. #}
+{% if not execute %}
+    {%- do ref("int_profiles_computed") -%}
+    {%- do trait_values("profile") -%}
+{% endif %}
 with
-    current_values as (
-        select profile_id, trait, value, value_type
-        from {{ ref("profile_traits") }}
-        where
-            {{ "not " ~ is_one_of("trait", skipped) if skipped else "1 = 1" }}
-            {% if is_increment -%} and {{ trait_touched("profile") }}
+    {% if is_increment -%}
+        {% set whole = traits_built_whole("profile") -%}
+        computed as {{ materialized() }} (
+            select * from {{ ref("int_profiles_computed") }} {{ where_holder_touched(true, "profile") }}
+        ),
+
+        touched_values as ({{ trait_values("profile", left_out=skipped + whole) }}),
+
+        current_values as {{ materialized() }} (
+            select profile_id, trait, value, value_type
+            from touched_values
+            where value is not null
+            union all
+            select profile_id, trait, value, value_type
+            from {{ ref("profile_traits") }}
+            where {{ is_one_of("trait", whole) }}
+        ),
+    {%- else -%}
+        current_values as {{ materialized() }} (
+            select profile_id, trait, value, value_type
+            from {{ ref("profile_traits") }}
+            {% if skipped -%} where not ({{ is_one_of("trait", skipped) }})
             {%- endif %}
-    ),
+        ),
+    {%- endif %}
 
     logged as (
         {% if is_incremental() -%}
@@ -33,7 +55,7 @@ with
     ),
 
     -- Marked, so that the last value may be none.
-    latest as (
+    latest as {{ materialized() }} (
         select
             profile_id,
             trait,
