@@ -19,7 +19,8 @@
         {%- if meta.get("key") -%}
             {%- set same = [] -%}
             {%- for column in meta.get("key") -%}{%- do same.append("former." ~ column ~ " = added." ~ column) -%}{%- endfor -%}
-            {%- do run_query("delete from " ~ this ~ " as former using " ~ new ~ " as added where " ~ same | join(" and ")) -%}
+            {%- do run_query("delete from " ~ this ~ " as former using (select distinct " ~ meta.get("key") | join(", ")
+                ~ " from " ~ new ~ ") as added where " ~ same | join(" and ")) -%}
         {%- elif meta.get("touched") -%}
             {%- do run_query("delete from " ~ this ~ " where " ~ meta.get("touched") ~ " in (select " ~ meta.get("touched") ~ " from " ~ ref(increment.source) ~ ")") -%}
         {%- else -%}

@@ -1,9 +1,9 @@
-{{ config(materialized="increment", meta={"key": ["combination"]}) }}
+{{ config(materialized="increment", meta={"key": ["combination", "event_id"]}) }}
 -- An event belongs to the profile that holds its own strongest identifier. If several people use that
 -- identifier (it is shared, or some of its evidence was refused), the event belongs to the login on it that
 -- is nearest in time, an event that carries it with a stronger one; failing that to the holder, else to
--- nobody. `run_number` is the run that last changed the event's profile (0: a whole one), and
--- `former_profile_id` the profile until then.
+-- nobody. An increment adds new events and replaces those that change hands: `run_number` is the run that
+-- did (0: a whole one), `former_profile_id` whose they were until then.
 {%- set columns = config_identity().columns %}
 {%- set window = config_identity().login_window_minutes %}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
@@ -48,12 +48,12 @@ with
                 event_id,
                 {{ combination_key(columns | map(attribute="name") | list) }} as combination,
                 cast(null as {{ dbt.type_string() }}) as former_profile_id,
-                cast(null as bigint) as run_number,
+                true as is_new,
                 occurred_at
             from {{ ref("int_events_accepted") }}
             where file_id in (select file_id from {{ ref("int_files_counted") }} where is_new)
             union all
-            select event_id, combination, profile_id, run_number, occurred_at
+            select event_id, combination, profile_id, false, occurred_at
             from {{ this }}
             where combination in (select combination from collected)
         ),
@@ -242,16 +242,11 @@ with
         settled.combination,
         settled.profile_id,
         settled.former_profile_id,
-        case
-            when
-                settled.run_number is null
-                or coalesce(settled.profile_id, '') <> coalesce(settled.former_profile_id, '')
-            then runs.run_number
-            else settled.run_number
-        end as run_number,
+        runs.run_number,
         settled.occurred_at
     from settled
     cross join runs
+    where settled.is_new or coalesce(settled.profile_id, '') <> coalesce(settled.former_profile_id, '')
 {%- else %}
 
     select
