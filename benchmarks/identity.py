@@ -124,7 +124,8 @@ def two_loads(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[list
     for file, condition in zip(loads, ("<=", ">"), strict=True):
         if not file.exists():
             connection.execute(
-                f"""copy (select columns(lambda name: name <> 'file_id'), '{file.stem}' as file_id from '{events}' where received_at {condition} '{cut}')
+                f"""copy (select columns(lambda name: name <> 'file_id'), '{file.stem}' as file_id
+                from '{events}' where received_at {condition} '{cut}')
                 to '{file}' (format parquet, compression zstd)"""
             )
     return loads, cut.isoformat()

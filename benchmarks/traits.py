@@ -9,8 +9,8 @@ all, read once. Outside, and printed above it: who is who, and the profiles stag
 the traits; int_visits_located, int_orders_reported, sessions and orders for everybody). The events are read from the Parquet, as accepted:
 the rules of the events stage are not measured.
 
-An increment is the last percent of the events by receipt, as of their end, after the others as of theirs. Each of its parts is set beside the
-same part of a whole run; the log of changes reads of the tall views what it compares.
+An increment is the last percent of the events by receipt, as of their end, after the others as of theirs. Each of its parts is set beside
+the same part of a whole run; the log of changes reads of the tall views what it compares.
 """
 
 from __future__ import annotations

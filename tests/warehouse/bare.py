@@ -191,7 +191,14 @@ class BareProject:
         self._model = {}
         if is_trait and text.startswith("{{ config("):
             self.render(text.splitlines()[0])
-        return {"resource_type": "model", "name": name, "fqn": fqn, "raw_code": text, "config": self._model, "unique_id": unique_id}
+        return {
+            "resource_type": "model",
+            "name": name,
+            "fqn": fqn,
+            "raw_code": text,
+            "config": self._model,
+            "unique_id": unique_id,
+        }
 
     def _is_incremental(self) -> bool:
         return self._model["materialized"] == "incremental" and bool(self._columns(self._model["this"]))

@@ -2,8 +2,8 @@
    what that is; it becomes a dependency, as `counted` does. True only if the run may add to what the former run left (`counted` says that),
    and if this table is as the former run left it; store_rows keeps the book. Otherwise the model's whole SQL is right, whatever happened before.
    Differs by engine: tables without DELETE are always built whole, and so are those of engines that we cannot try it on. #}
-{% macro is_increment(source, counted="int_files_counted") -%}
-    {%- if not execute -%}{%- do ref(source) -%}{%- do ref(counted) -%}{%- endif -%}
+{% macro is_increment(source, counted="int_files_counted", also=[]) -%}
+    {%- if not execute -%}{%- for name in [source, counted] + also %}{% do ref(name) %}{% endfor -%}{%- endif -%}
     {%- set decided = adapter.dispatch("is_increment", "tessera")(counted) -%}
     {#- The decision holds until the table is stored, whatever other models do meanwhile. -#}
     {%- do graph.setdefault("tessera_increments", {}).update({this.identifier: {"decided": decided, "source": source, "counted": counted}}) -%}

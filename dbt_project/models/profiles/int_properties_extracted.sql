@@ -4,7 +4,7 @@
 -- it is may: `run_number` is the run that added the row or changed its profile (0: a whole one).
 {% set properties = event_properties() %}
 {% set objects = event_objects() %}
-{%- set is_increment = is_increment("int_events_resolved", counted="int_runs_compared") %}
+{%- set is_increment = is_increment("int_events_resolved", counted="int_runs_compared", also=["int_events_accepted", "int_files_counted"]) %}
 with
     {% if is_increment -%}
         runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }}),

@@ -5,8 +5,7 @@
 with
     events as (
         select *
-        from {{ ref("int_properties_extracted") }}
-        {{ where_holder_touched(is_increment, "account") }}
+        from {{ ref("int_properties_extracted") }} {{ where_holder_touched(is_increment, "account") }}
     ),
 
     accounts as (

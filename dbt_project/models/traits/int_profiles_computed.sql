@@ -8,8 +8,9 @@ with
 
     events as (
         select *
-        from {{ ref("int_properties_extracted") }}
-        {{ where_touched(is_increment, ["profile_key"], touched="int_profiles_touched", key="profile_key") }}
+        from
+            {{ ref("int_properties_extracted") }}
+            {{ where_touched(is_increment, ["profile_key"], touched="int_profiles_touched", key="profile_key") }}
     ),
 
     orders as (select * from {{ ref("orders") }} {{ where_holder_touched(is_increment, "profile") }}),

@@ -3,12 +3,9 @@
 -- no value. A run as of the past adds nothing. An increment compares the people who were touched, and
 -- traits that are built whole.
 {% set skipped = config_traits().no_history or [] %}
-{% set is_increment = is_increment("int_profiles_touched", counted="int_runs_compared") %}
-{#- What only an increment refers to. #}
-{% if not execute %}
-    {%- do ref("int_profiles_computed") -%}
-    {%- do trait_values("profile") -%}
-{% endif %}
+{% set is_increment = is_increment("int_profiles_touched", counted="int_runs_compared", also=["int_profiles_computed"]) %}
+{#- The increment refers to the SQL traits. #}
+{% if not execute %} {%- do trait_values("profile") -%} {% endif %}
 with
     {% if is_increment -%}
         {% set whole = traits_built_whole("profile") -%}
@@ -38,10 +35,7 @@ with
 
     logged as (
         {% if is_incremental() -%}
-            select *
-            from {{ this }}
-            {% if is_increment -%} where {{ trait_touched("profile") }}
-            {%- endif %}
+            select * from {{ this }} {% if is_increment -%} where {{ trait_touched("profile") }} {%- endif %}
         {%- else -%}
             select
                 cast(null as {{ dbt.type_string() }}) as profile_id,
@@ -106,7 +100,7 @@ with
 
     newest as (
         {% if is_incremental() -%}select max(changed_at) as changed_at from {{ this }}
-        {%- else -%} select cast(null as {{ dbt.type_timestamp() }}) as changed_at
+        {%- else -%}select cast(null as {{ dbt.type_timestamp() }}) as changed_at
         {%- endif %}
     )
 

@@ -1,6 +1,6 @@
-"""Random people who browse, buy, merge and part, in loads and as of times that move on: traits computed in increments are those of a rebuild.
+"""Random people who browse, buy, merge and part, in loads and as of times that move on: increments of traits equal a rebuild.
 
-The models' SQL runs in a bare DuckDB, without dbt; the histories are those of tests/warehouse/identity, each event with something that happened.
+The models' SQL runs in a bare DuckDB, without dbt. The histories are those of tests/warehouse/identity; something happens at each event.
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ class Shop:
             self.connection.execute(f"create schema {schema}")
         for seed in ("channel_sources", "company_domains"):
             file = ROOT / "seeds" / "reference" / f"{seed}.csv"
-            self.connection.execute(f"create table reference.{seed} as from read_csv('{file}', header = true, all_varchar = true)")
+            self.connection.execute(
+                f"create table reference.{seed} as from read_csv('{file}', header = true, all_varchar = true)"
+            )
 
     def build(self, worlds: list[World], as_of: datetime, files: dict[str, str], models: int | None = None) -> None:
         """Build everything, or the first models, from the events that lie in a file and had been received."""
@@ -155,7 +157,15 @@ class Shop:
             from events.int_events_accepted where phone like '%+%'"""
         )
         lines = [
-            ("profile", o.first.value, o.first.type, o.action, o.second and o.second.value, o.second and o.second.type, "reviewed")
+            (
+                "profile",
+                o.first.value,
+                o.first.type,
+                o.action,
+                o.second and o.second.value,
+                o.second and o.second.type,
+                "reviewed",
+            )
             for world in worlds
             for o in world.overrides
         ]
@@ -172,7 +182,9 @@ class Shop:
 
     def is_increment(self) -> bool:
         """Return whether the last run computed the traits of some people only."""
-        return self.ask("select former_as_of is not null and former_state is not null from profiles.int_runs_compared") == [(True,)]
+        return self.ask("select former_as_of is not null and former_state is not null from profiles.int_runs_compared") == [
+            (True,)
+        ]
 
 
 def history(shop: Shop, at: datetime) -> Rows:
@@ -188,7 +200,10 @@ def make_worlds(count: int, seed: str, chosen: dict[str, Any]) -> list[World]:
 
 def moments(draws: random.Random, count: int) -> list[datetime]:
     """Return as-of times in order, seconds or days apart; by the last, everything has been received."""
-    return [*sorted(START + timedelta(seconds=draws.randint(3600, 86400 * 8)) for _ in range(count - 1)), START + timedelta(days=9)]
+    return [
+        *sorted(START + timedelta(seconds=draws.randint(3600, 86400 * 8)) for _ in range(count - 1)),
+        START + timedelta(days=9),
+    ]
 
 
 def differing(found: dict[str, Rows], wanted: dict[str, Rows]) -> dict[str, Rows]:

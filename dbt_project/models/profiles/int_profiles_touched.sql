@@ -1,14 +1,13 @@
 {{ config(materialized="increment") }}
 -- The profiles whose traits this run computes anew, if it does not compute all; those that are gone as well.
-{#- As the former run left it: it is built again only after this model. #}
-{%- set former = this.incorporate(path={"identifier": "int_profiles_computed"}) %}
-{%- set is_increment = is_increment("int_properties_extracted", counted="int_runs_compared") %}
+{%- set is_increment = is_increment("int_properties_extracted", counted="int_runs_compared", also=["int_events_resolved", "int_files_counted"]) %}
 with
     {% if is_increment -%}
+        -- As the former run left it: it is built again only after this model.
         former as (
-            {% if load_cached_relation(former) is not none -%}select profile_id from {{ former }}
-            {%- else -%}select profile_id from {{ ref("profiles") }} where 1 = 0
-            {%- endif %}
+            select profile_id
+            from {{ former_relation("int_profiles_computed") or ref("profiles") }}
+            {% if not former_relation("int_profiles_computed") -%} where 1 = 0 {%- endif %}
         ),
     {%- endif %}
 
@@ -23,5 +22,5 @@ with
     sessions as (select * from {{ ref("sessions") }})
 
     {%- if is_increment %} {{ holders_touched("profile") }}
-    {%- else %} select profile_id, {{ holder_key("profile_id") }} as profile_key from holders where 1 = 0
-    {%- endif %}
+{%- else %} select profile_id, {{ holder_key("profile_id") }} as profile_key from holders where 1 = 0
+{%- endif %}

@@ -1,14 +1,13 @@
 {{ config(materialized="increment") }}
 -- The accounts whose traits this run computes anew, if it does not compute all; those that are gone as well.
-{#- As the former run left it: it is built again only after this model. #}
-{%- set former = this.incorporate(path={"identifier": "int_accounts_computed"}) %}
-{%- set is_increment = is_increment("int_properties_extracted", counted="int_runs_compared") %}
+{%- set is_increment = is_increment("int_properties_extracted", counted="int_runs_compared", also=["int_events_resolved", "int_files_counted"]) %}
 with
     {% if is_increment -%}
+        -- As the former run left it: it is built again only after this model.
         former as (
-            {% if load_cached_relation(former) is not none -%}select account_id from {{ former }}
-            {%- else -%}select account_id from {{ ref("accounts") }} where 1 = 0
-            {%- endif %}
+            select account_id
+            from {{ former_relation("int_accounts_computed") or ref("accounts") }}
+            {% if not former_relation("int_accounts_computed") -%} where 1 = 0 {%- endif %}
         ),
     {%- endif %}
 
@@ -31,5 +30,5 @@ with
     holders as (select distinct account_id from named where account_id is not null)
 
     {%- if is_increment %} {{ holders_touched("account") }}
-    {%- else %} select account_id, {{ holder_key("account_id") }} as account_key from holders where 1 = 0
-    {%- endif %}
+{%- else %} select account_id, {{ holder_key("account_id") }} as account_key from holders where 1 = 0
+{%- endif %}
