@@ -164,7 +164,7 @@ def increments(folder: Path, connection: duckdb.DuckDBPyConnection, project: Bar
     project.as_of = AS_OF
     added = Run(project)
     [(touched, people)] = connection.execute(
-        "select (select count(*) from traits.int_profiles_touched), (select count(*) from profiles.profiles)"
+        "select (select count(*) from profiles.int_profiles_touched), (select count(*) from profiles.profiles)"
     ).fetchall()
     project.full_refresh = True
     whole = Run(project)

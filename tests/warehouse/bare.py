@@ -194,6 +194,8 @@ class BareProject:
         return {
             "resource_type": "model",
             "name": name,
+            "alias": name,
+            "schema": self.relation(name).schema,
             "fqn": fqn,
             "raw_code": text,
             "config": self._model,
