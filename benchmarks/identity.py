@@ -51,8 +51,8 @@ def report(name: str, seconds: float, unit: float, goal: str = "") -> None:
     print(f"{name:<44}{seconds:8.2f} s {seconds / unit:8.2f} F  {goal}", flush=True)
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
+def connect(file: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(str(file))
     for setting in ("threads = 2", "preserve_insertion_order = false", "memory_limit = '4GB'", "enable_progress_bar = false"):
         connection.execute(f"set {setting}")
     return connection
@@ -117,17 +117,24 @@ def cost(folder: Path) -> None:
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
 
 
-def increments(folder: Path) -> None:
-    """Print what the last percent of the events costs, received as a load of its own, and the un-merge of one profile, beside the whole."""
-    connection, project = open_shop(folder)
+def two_loads(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[list[Path], str]:
+    """Write the events as two loads, the last percent by receipt the second; return them, and when the first ended."""
     events, loads = folder / "events.parquet", [folder / "first_load.parquet", folder / "second_load.parquet"]
     [(cut,)] = connection.execute(f"select quantile_disc(received_at, 0.99) from '{events}'").fetchall()
     for file, condition in zip(loads, ("<=", ">"), strict=True):
         if not file.exists():
             connection.execute(
-                f"""copy (select *, '{file.stem}' as file_id from '{events}' where received_at {condition} '{cut}')
+                f"""copy (select columns(lambda name: name <> 'file_id'), '{file.stem}' as file_id
+                from '{events}' where received_at {condition} '{cut}')
                 to '{file}' (format parquet, compression zstd)"""
             )
+    return loads, cut.isoformat()
+
+
+def increments(folder: Path) -> None:
+    """Print what the last percent of the events costs, received as a load of its own, and the un-merge of one profile, beside the whole."""
+    connection, project = open_shop(folder)
+    loads, _ = two_loads(connection, folder)
 
     def resolve(name: str, files: list[Path]) -> None:
         tables = " union all ".join(f"from '{file}'" for file in files)

@@ -93,6 +93,9 @@ class BareProject:
         self.statements = 0
         self.meta: dict[str, Any] = {}  # added to the meta of every model
         self.inputs: dict[str, Any] = {"segment_tables": []}
+        self.settings_of = {
+            name: config.read(PROJECT / "config" / f"{name}.yml").model_dump(mode="json") for name in CONFIGS
+        }  # what the other files of config compile to
         self.full_refresh = False
         self.as_of = AS_OF
         self._references: set[str] = set()
@@ -125,7 +128,9 @@ class BareProject:
                 self._read_macros(macro)
         self._macros |= {"replace_table": self._replace_table, "config_identity": lambda: self.settings}
         self._macros |= {"config_inputs": lambda: self.inputs, "landed_tables": lambda place: self.inputs["tables"]}
-        self._macros |= {f"config_{name}": self._config(name) for name in CONFIGS}
+        self._macros |= {f"config_{name}": lambda name=name: self.settings_of[name] for name in CONFIGS}
+        self.nodes = {node["unique_id"]: node for node in map(self._node, self._files)}
+        self._environment.globals["graph"]["nodes"] = self.nodes
         self._macros |= {"plan_event": lambda: "event", "plan_properties": lambda: "properties", "plan_breaches": lambda _: ""}
 
     def run(self, models: Iterable[str]) -> None:
@@ -137,8 +142,12 @@ class BareProject:
         """Build one model."""
         sql = self.compile(name)
         kind = self._model["materialized"]
+        this = self._model["this"]
         if kind in ("table", "view"):
-            self.execute(f"create or replace {kind} {self._model['this']} as {sql}")
+            self.execute(f"create or replace {kind} {this} as {sql}")
+        elif kind == "incremental":  # by appending
+            self.execute(f"insert into {this} {sql}" if self._is_incremental() else f"create table {this} as {sql}")
+            self.render(self._model.get("post_hook", ""))
         else:
             self._model["sql"] = sql
             self._macros[f"materialization_{kind}"]()
@@ -167,6 +176,13 @@ class BareProject:
         self.full_refresh = former
         return set(self._references)
 
+    def change_file(self, name: str, old: str, new: str) -> None:
+        """Change a model's text, as an editor would."""
+        node = next(node for node in self.nodes.values() if node["name"] == name)
+        assert old in node["raw_code"]
+        node["raw_code"] = node["raw_code"].replace(old, new)
+        self._templates[name] = self._environment.from_string(node["raw_code"])
+
     def relation(self, name: str) -> _Relation:
         """Return the relation of a model (its folder is the schema) or of a seed."""
         file = self._files.get(name)
@@ -177,6 +193,29 @@ class BareProject:
         self.statements += 1
         return self.connection.execute(sql).fetchall()
 
+    def _node(self, name: str) -> dict[str, Any]:
+        """Return what macros ask dbt's graph of a model: where it belongs, its file, and how a SQL trait is built."""
+        file = self._files[name]
+        text, is_trait = file.read_text(encoding="utf-8"), SQL_TRAITS in file.parents
+        fqn = ["sql_traits", name] if is_trait else ["tessera", file.parent.name, name]
+        unique_id = f"model.{fqn[0]}.{name}"
+        self._model = {}
+        if is_trait and text.startswith("{{ config("):
+            self.render(text.splitlines()[0])
+        return {
+            "resource_type": "model",
+            "name": name,
+            "alias": name,
+            "schema": self.relation(name).schema,
+            "fqn": fqn,
+            "raw_code": text,
+            "config": self._model,
+            "unique_id": unique_id,
+        }
+
+    def _is_incremental(self) -> bool:
+        return self._model["materialized"] == "incremental" and bool(self._columns(self._model["this"]))
+
     def _names(self) -> dict[str, Any]:
         return {
             "ref": lambda *names: self._references.add(names[-1]) or self.relation(names[-1]),
@@ -186,9 +225,13 @@ class BareProject:
             "execute": True,
             "flags": SimpleNamespace(WHICH="build"),
             "graph": {},
-            "model": SimpleNamespace(resource_type="model"),
+            "model": _CurrentNode(self),
+            "run_hooks": lambda _: "",
+            "pre_hooks": [],
+            "post_hooks": [],
             "load_cached_relation": lambda relation: relation if self._columns(relation) else None,
             "should_full_refresh": lambda: self.full_refresh,
+            "is_incremental": self._is_incremental,
             "statement": lambda _, caller: self.execute(caller()) and "",
             "local_md5": lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
             "run_query": self._run_query,
@@ -202,11 +245,6 @@ class BareProject:
             "this": _Current(self, "this"),
             "sql": _Current(self, "sql"),
         }
-
-    @staticmethod
-    def _config(name: str) -> Callable[[], dict[str, Any]]:
-        content = config.read(PROJECT / "config" / f"{name}.yml").model_dump(mode="json")
-        return lambda: content
 
     def _caller(self, name: str) -> Callable[..., Any]:
         return lambda *arguments, **options: self._macros[name](*arguments, **options)
@@ -262,6 +300,18 @@ class _Current:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._project._model[self._key], name)
+
+
+class _CurrentNode:
+    """dbt's `model`: the model that is built now; macros keep the object, not the model."""
+
+    def __init__(self, project: BareProject) -> None:
+        self._project = project
+
+    def __getattr__(self, name: str) -> Any:
+        identifier = self._project._model["this"].identifier
+        found = [node for node in self._project.nodes.values() if node["name"] == identifier]
+        return (found or [{"resource_type": "model", "name": identifier, "raw_code": ""}])[0].get(name)
 
 
 def _return(value: Any) -> None:

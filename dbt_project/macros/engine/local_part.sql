@@ -3,7 +3,10 @@
 {% macro local_part(timestamp, part) -%} {{ adapter.dispatch("local_part", "tessera")(timestamp, part) }} {%- endmacro %}
 
 {% macro default__local_part(timestamp, part) -%}
-    cast(extract({{ "isodow" if part == "weekday" else part }} from {{ timestamp }} at time zone 'UTC' at time zone '{{ var("reporting_time_zone") }}') as bigint)
+    {#- In UTC nothing has to be converted, which costs as much as all traits of visits. -#}
+    {%- set zone = var("reporting_time_zone") -%}
+    {%- set there = timestamp if zone == "UTC" else timestamp ~ " at time zone 'UTC' at time zone '" ~ zone ~ "'" -%}
+    cast(extract({{ "isodow" if part == "weekday" else part }} from {{ there }}) as bigint)
 {%- endmacro %}
 
 {% macro spark__local_part(timestamp, part) -%}

@@ -1,30 +1,32 @@
 {# The end of a materialization: the rows of `sql` become the model's table, or, if is_increment said so, replace a part of it. Which
-   part, the model's meta says: `key` (rows with the key of a new row) or `touched` (rows whose node was touched); with neither, all rows.
-   `also` names rows besides. `events_only`: where no file is new, there is nothing to store. A table that is being changed has no state, so that a run that dies here is followed by a whole one. A table
+   part, the model's meta says: `key` (rows with the key of a new row) or `touched` (rows in which this column has a value
+   that the model named to is_increment holds in its column of that name); with neither, all rows. `also` names rows besides.
+   `events_only`: where no file is new, there is nothing to store.
+   A table that is being changed has no state, so that a run that dies here is followed by a whole one. A table
    built whole where a part was due leaves nothing that others could add to: they are built whole as well. #}
 {% macro store_rows(sql) -%} {{ return(adapter.dispatch("store_rows", "tessera")(sql)) }} {%- endmacro %}
 
 {% macro default__store_rows(sql) -%} {{ return(replace_table(sql)) }} {%- endmacro %}
 
 {% macro duckdb__store_rows(sql) -%}
-    {%- set decided = graph.get("tessera_increments", {}).get(this.identifier) -%}
-    {%- if decided is none -%}{{ return(replace_table(sql)) }}{%- endif -%}
-    {%- set counted = this.incorporate(path={"identifier": "int_files_counted"}) -%}
-    {%- set touched = this.incorporate(path={"identifier": "int_identifiers_touched"}) -%}
-    {%- set part, meta, new = this.identifier, config.get("meta", {}), work_prefix() ~ "new" -%}
+    {%- set increment = graph.get("tessera_increments", {}).get(this.identifier) -%}
+    {%- if increment is none -%}{{ return(replace_table(sql)) }}{%- endif -%}
+    {%- set counted = ref(increment.counted) -%}
+    {%- set part, meta, new = part_name(model), config.get("meta", {}), work_prefix() ~ "new" -%}
 
-    {%- if decided and meta.get("events_only") and not scalar("select count(*) from " ~ counted ~ " where is_new") -%}
+    {%- if increment.decided and meta.get("events_only") and not scalar("select count(*) from " ~ counted ~ " where is_new") -%}
         {%- call statement("main") -%}select 1{%- endcall -%}
         {%- set result = {"relations": [this.incorporate(type="table")]} -%}
-    {%- elif decided -%}
+    {%- elif increment.decided -%}
         {%- do work_table(new, sql) -%}
-        {%- do run_query("update " ~ parts_built() ~ " set state = '' where part = '" ~ part ~ "'") -%}
+        {%- do run_query("update " ~ parts_built(counted) ~ " set state = '' where part = '" ~ part ~ "'") -%}
         {%- if meta.get("key") -%}
             {%- set same = [] -%}
             {%- for column in meta.get("key") -%}{%- do same.append("former." ~ column ~ " = added." ~ column) -%}{%- endfor -%}
-            {%- do run_query("delete from " ~ this ~ " as former using " ~ new ~ " as added where " ~ same | join(" and ")) -%}
+            {%- do run_query("delete from " ~ this ~ " as former using (select distinct " ~ meta.get("key") | join(", ")
+                ~ " from " ~ new ~ ") as added where " ~ same | join(" and ")) -%}
         {%- elif meta.get("touched") -%}
-            {%- do run_query("delete from " ~ this ~ " where " ~ meta.get("touched") ~ " in (select node from " ~ touched ~ ")") -%}
+            {%- do run_query("delete from " ~ this ~ " where " ~ meta.get("touched") ~ " in (select " ~ meta.get("touched") ~ " from " ~ ref(increment.source) ~ ")") -%}
         {%- else -%}
             {%- do run_query("delete from " ~ this) -%}
         {%- endif -%}
@@ -35,16 +37,16 @@
         {%- do drop_work_tables([new]) -%}
         {%- set result = {"relations": [this.incorporate(type="table")]} -%}
     {%- else -%}
-        {%- do run_query("delete from " ~ parts_built() ~ " where part = '" ~ part ~ "'") -%}
+        {%- do forget_part(counted) -%}
         {%- set result = replace_table(sql) -%}
         {%- if load_cached_relation(counted) is not none -%}
             {%- do run_query("update " ~ counted ~ " set former_state = null where former_state is not null") -%}
-            {%- do run_query("insert into " ~ parts_built() ~ " (part, state) values ('" ~ part ~ "', '')") -%}
+            {%- do run_query("insert into " ~ parts_built(counted) ~ " (part, state) values ('" ~ part ~ "', '')") -%}
         {%- endif -%}
     {%- endif -%}
     {%- if load_cached_relation(counted) is not none -%}
         {%- call statement("book") -%}
-            update {{ parts_built() }} set state = (select min(state) from {{ counted }}) where part = '{{ part }}'
+            update {{ parts_built(counted) }} set state = (select min(state) from {{ counted }}) where part = '{{ part }}'
         {%- endcall -%}
         {%- do adapter.commit() -%}
     {%- endif -%}
@@ -53,8 +55,15 @@
 
 {% macro postgres__store_rows(sql) -%} {{ return(tessera.duckdb__store_rows(sql)) }} {%- endmacro %}
 
+{# Strike the model off the book, as it is now and as it was before it was edited. #}
+{% macro forget_part(counted) -%}
+    {%- do run_query("delete from " ~ parts_built(counted) ~ " where substr(part, 1, " ~ (this.identifier | length + 1) ~ ") = '" ~ this.identifier ~ " '") -%}
+{%- endmacro %}
+
 {# A table of which an increment replaces a part (see store_rows); the model's SQL gives the new rows. #}
 {% materialization increment, default %}
+    {%- do run_hooks(pre_hooks) -%}
     {%- set result = store_rows(sql) -%}
+    {%- do run_hooks(post_hooks) -%}
     {{ return(result) }}
 {% endmaterialization %}

@@ -111,17 +111,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# A trait as an aggregate over a profile's facts; the most frequent value is counted apart. #}
+{# A trait as an aggregate over a holder's facts; what looks at values is trait_of_values. #}
 {% macro trait_aggregate(trait, properties) -%}
     {%- set applies = trait_applies(trait, properties) -%}
     {%- if trait.kind == "count" -%} count(case when {{ applies }} then 1 end)
     {%- elif trait.kind in ("first", "last") -%}
         {%- set value = "case when " ~ applies ~ " then " ~ trait_value_text(properties[trait.property]) ~ " end" -%}
         {{ first_by(value, ["happened_at", "fact_id"]) if trait.kind == "first" else last_by(value, ["happened_at", "fact_id"]) }}
-    {%- elif trait.kind == "unique_list" -%}
-        {{ list_json("case when " ~ applies ~ " then " ~ trait_value_text(properties[trait.property]) ~ " end") }}
-    {%- elif trait.kind == "unique_count" -%}
-        count(distinct case when {{ applies }} then {{ properties[trait.property].alias }} end)
     {%- else -%}
         {%- set number -%} case when {{ applies }} then {{ trait_value_number(properties[trait.property]) }} end {%- endset -%}
         {%- if trait.kind == "average" -%} {{ decimal_ratio("sum(" ~ number ~ ")", "count(" ~ number ~ ")") }}
@@ -159,27 +155,65 @@
     {%- endfor -%}
 {%- endmacro %}
 
+{# The values that traits of one source look at (kinds most_frequent, unique_list, unique_count), each once: [{trait, names}], the trait one that
+   says which values, the names those of all that look at them. #}
+{% macro trait_values_read(traits) -%}
+    {%- set found = {} -%}
+    {%- for trait in traits if trait.kind in ("most_frequent", "unique_list", "unique_count") -%}
+        {%- set said = tojson([trait.property, trait.event, trait.within_days, trait.where]) -%}
+        {%- do found.setdefault(said, {"trait": trait, "names": []}).names.append(trait.name) -%}
+    {%- endfor -%}
+    {{ return(found.values() | list) }}
+{%- endmacro %}
+
+{# A trait as an aggregate over a holder's values, each with how often it was there. Of a count below 900 million the rest to 1,000 million
+   has nine digits: the smallest text is the most frequent value. #}
+{% macro trait_of_values(trait, number) -%}
+    {%- set is_read = "value_number = " ~ number -%}
+    {%- if trait.kind == "unique_list" -%} {{ list_json("case when " ~ is_read ~ " then value end") }}
+    {%- elif trait.kind == "unique_count" -%} count(case when {{ is_read }} then 1 end)
+    {%- else -%}
+        {%- set ranked -%}
+            case when {{ is_read }} then concat(cast(1000000000 - value_count as {{ dbt.type_string() }}), value) end
+        {%- endset -%}
+        {%- set conditions = [] -%}
+        {%- for aggregate, needed in {"sum": trait.minimum_count, "max": trait.winner_count}.items() if needed > 1 -%}
+            {%- do conditions.append(aggregate ~ "(case when " ~ is_read ~ " then value_count end) >= " ~ needed) -%}
+        {%- endfor -%}
+        {{ "case when " ~ (conditions | join(" and ")) ~ " then " if conditions }}substr(min({{ ranked }}), 10){{ " end" if conditions }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# The computed traits of a level (profile or account), after the CTEs of its holders and sources: one column each. Every source is read
-   narrow, the properties of events from int_properties_extracted, and counted by holder. #}
+   narrow, the properties of events from int_properties_extracted, and counted by the holder's key: values once for all traits that look
+   at them, everything else in one pass. #}
 {% macro compute_traits(level) -%}
     {%- set key = level ~ "_id" -%}
     {%- set all_traits = traits_of(level) -%}
     {%- set counted = ["count", "unique_count"] -%}
+    {%- set of_values = ["most_frequent", "unique_list", "unique_count"] -%}
     {%- set sources = {
         "events": {"key": "event_id", "at": "occurred_at"},
         "orders": {"key": "order_id", "at": "ordered_at"},
         "sessions": {"key": "session_id", "at": "started_at"},
     } -%}
+    ,
+
+    holders_keyed as (select {{ key }}, {{ holder_key(key) }} as holder_key from holders)
+
     {%- for source, columns in sources.items() %}
         {%- set traits = all_traits | selectattr("source", "equalto", source) | list %}
         {%- set properties = event_properties() if source == "events" else trait_properties(source, traits) %}
-        {%- set frequent = traits | selectattr("kind", "equalto", "most_frequent") | list %}
+        {%- set has_key = source == "events" and level == "profile" %}
+        {%- set totals = traits | rejectattr("kind", "in", of_values) | list %}
+        {%- set values = trait_values_read(traits) %}
 
         {%- if traits %}
             ,
-            {{ source }}_read as {{ materialized() }} (
+            {#- The events of people have their key, and are read once for each value. #}
+            {{ source }}_read as {{ materialized() if not has_key }} (
                 select
-                    {{ key }},
+                    {{ "profile_key" if has_key else holder_key(key) }} as holder_key,
                     {{ columns.key }} as fact_id,
                     {{ "event," if source == "events" }}
                     {%- for property in properties.values() %}
@@ -187,77 +221,61 @@
                     {%- endfor %}
                     {{ columns.at }} as happened_at
                 from {{ source }}
-                where {{ key }} is not null
-            ),
-
-            {{ source }}_totalled as (
-                select
-                    {%- for trait in traits if trait.kind != "most_frequent" %}
-                        {{ trait_aggregate(trait, properties) }} as {{ trait.name }},
-                    {%- endfor %}
-                    {{ key }}
-                from {{ source }}_read
-                group by {{ key }}
+                where {{ "profile_key" if has_key else key }} is not null
             )
         {%- endif %}
 
-        {#- Of a count below 900 million the rest to 1,000 million has nine digits: the smallest text is the most frequent value. #}
-        {%- if frequent %}
+        {%- if totals %}
+            ,
+            {{ source }}_totalled as (
+                select
+                    {%- for trait in totals %}
+                        {{ trait_aggregate(trait, properties) }} as {{ trait.name }},
+                    {%- endfor %}
+                    holder_key
+                from {{ source }}_read
+                {%- if source == "events" %}
+                    where {{ is_one_of("event", totals | map(attribute="event") | unique | list) }}
+                {%- endif %}
+                group by holder_key
+            )
+        {%- endif %}
+
+        {%- if values %}
             ,
             {{ source }}_values as (
-                {%- for trait in frequent %}
+                {%- for value in values %}
+                    {%- set property = properties[value.trait.property] %}
                     select
-                        {{ key }},
-                        {{ loop.index }} as trait_number,
-                        count(*) as value_count,
-                        concat(
-                            cast(1000000000 - count(*) as {{ dbt.type_string() }}), {{ trait_value_text(properties[trait.property]) }}
-                        ) as ranked_value
+                        holder_key,
+                        {{ loop.index }} as value_number,
+                        {{ trait_value_text(property) }} as value,
+                        count(*) as value_count
                     from {{ source }}_read
-                    where
-                        {{ properties[trait.property].alias }} is not null
-                        and {{ trait_applies(trait, properties) }}
-                    group by
-                        {{ key }},
-                        {{ trait_value_text(properties[trait.property]) }}
-                        {{ "union all" if not loop.last }}
+                    where {{ property.alias }} is not null and {{ trait_applies(value.trait, properties) }}
+                    group by holder_key, {{ property.alias }}
+                    {{ "union all" if not loop.last }}
                 {%- endfor %}
             ),
 
-            {{ source }}_winners as (
+            {{ source }}_valued as (
                 select
-                    {{ key }},
-                    trait_number,
-                    sum(value_count) as total_count,
-                    max(value_count) as winner_count,
-                    substr(min(ranked_value), 10) as value
-                from {{ source }}_values
-                group by {{ key }}, trait_number
-            ),
-
-            {{ source }}_favoured as (
-                select
-                    {%- for trait in frequent %}
-                        max(
-                            case
-                                when
-                                    trait_number = {{ loop.index }}
-                                    and total_count >= {{ trait.minimum_count }}
-                                    and winner_count >= {{ trait.winner_count }}
-                                then value
-                            end
-                        ) as {{ trait.name }},
+                    {%- for value in values %}
+                        {%- set number = loop.index %}
+                        {%- for trait in traits if trait.name in value.names %}
+                            {{ trait_of_values(trait, number) }} as {{ trait.name }},
+                        {%- endfor %}
                     {%- endfor %}
-                    {{ key }}
-                from {{ source }}_winners
-                group by {{ key }}
+                    holder_key
+                from {{ source }}_values
+                group by holder_key
             )
         {%- endif %}
     {%- endfor %}
 
 select
     {%- for trait in all_traits %}
-        {%- set column = trait.source ~ ("_favoured." if trait.kind == "most_frequent" else "_totalled.") ~ trait.name %}
+        {%- set column = trait.source ~ ("_valued." if trait.kind in of_values else "_totalled.") ~ trait.name %}
         {%- if trait.kind in counted %} cast(coalesce({{ column }}, 0) as bigint) as {{ trait.name }},
         {%- elif trait_type(trait) == "decimal" %}
             {%- set value = column if trait.when_none is none else "coalesce(" ~ column ~ ", " ~ trait.when_none ~ ")" %}
@@ -266,15 +284,15 @@ select
         {%- else %} {{ column }},
         {%- endif %}
     {%- endfor %}
-    holders.{{ key }}
-from holders
+    holders_keyed.{{ key }}
+from holders_keyed
 {%- for source in sources %}
-        {%- set kinds = all_traits | selectattr("source", "equalto", source) | map(attribute="kind") | list %}
-    {%- if kinds %}
-        left join {{ source }}_totalled on holders.{{ key }} = {{ source }}_totalled.{{ key }}
+    {%- set traits = all_traits | selectattr("source", "equalto", source) | list %}
+    {%- if traits | rejectattr("kind", "in", of_values) | list %}
+        left join {{ source }}_totalled on holders_keyed.holder_key = {{ source }}_totalled.holder_key
     {%- endif %}
-    {%- if "most_frequent" in kinds %}
-        left join {{ source }}_favoured on holders.{{ key }} = {{ source }}_favoured.{{ key }}
+    {%- if traits | selectattr("kind", "in", of_values) | list %}
+        left join {{ source }}_valued on holders_keyed.holder_key = {{ source }}_valued.holder_key
     {%- endif %}
 {%- endfor %}
 {%- endmacro %}
@@ -283,9 +301,9 @@ from holders
 {% macro sql_traits_of(level) -%} {{ return(var("sql_account_traits" if level == "account" else "sql_traits")) }} {%- endmacro %}
 
 {# The computed traits and the SQL traits of profiles, or of accounts, one row a holder and trait. Who has computed traits exists: a SQL trait
-   may lag behind a merge. #}
-{% macro trait_values(level) -%}
-    {%- for trait in traits_of(level) %}
+   may lag behind a merge. Those in `left_out` are. #}
+{% macro trait_values(level, left_out=[]) -%}
+    {%- for trait in traits_of(level) if trait.name not in left_out %}
         {{ "union all" if not loop.first }}
         select
             {{ level }}_id,
@@ -294,7 +312,7 @@ from holders
             '{{ trait_type(trait) }}' as value_type
         from computed
     {%- endfor %}
-    {%- for trait, type in sql_traits_of(level).items() %}
+    {%- for trait, type in sql_traits_of(level).items() if trait not in left_out %}
         union all
         select
             found.{{ level }}_id,

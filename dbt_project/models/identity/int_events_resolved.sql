@@ -1,19 +1,73 @@
+{{ config(materialized="increment", meta={"key": ["combination", "event_id"]}) }}
 -- An event belongs to the profile that holds its own strongest identifier. If several people use that
 -- identifier (it is shared, or some of its evidence was refused), the event belongs to the login on it that
 -- is nearest in time, an event that carries it with a stronger one; failing that to the holder, else to
--- nobody.
+-- nobody. An increment adds new events and replaces those that change hands: `run_number` is the run that
+-- did (0: a whole one), `former_profile_id` whose they were until then.
 {%- set columns = config_identity().columns %}
 {%- set window = config_identity().login_window_minutes %}
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    events as (
-        select
-            event_id,
-            {{ combination_key(columns | map(attribute="name") | list) }} as combination,
-            occurred_at
-        from {{ ref("int_events_accepted") }}
-    ),
+    {% if is_increment -%}
+        touched as (select node from {{ ref("int_identifiers_touched") }}),
 
-    collected as (select * from {{ ref("int_identifiers_collected") }}),
+        -- Logins of somebody who was touched count on weaker identifiers that others use as well.
+        touched_sides as (
+            select node
+            from touched
+            union all
+            select node_b
+            from {{ ref("int_identifiers_linked") }}
+            where node_a in (select node from touched)
+        ),
+
+        resolving as (
+            select combination
+            from {{ ref("int_identifiers_collected") }}
+            where
+                run_number = (select max(run_number) from {{ ref("int_files_counted") }})
+                or coalesce(
+                    {% for column in columns %}{{ column.name }}_node{{ ", " if not loop.last }}{% endfor %}
+                )
+                in (select node from touched_sides)
+        ),
+
+        -- With the logins on what these may share with others.
+        collected as (
+            select *
+            from {{ ref("int_identifiers_collected") }}
+            where
+                combination in (select combination from resolving)
+                {%- for column in columns[1:] %}
+                    or {{ column.name }}_node in (select node from touched_sides)
+                {%- endfor %}
+        ),
+
+        events as (
+            select
+                event_id,
+                {{ combination_key(columns | map(attribute="name") | list) }} as combination,
+                cast(null as {{ dbt.type_string() }}) as former_profile_id,
+                true as is_new,
+                occurred_at
+            from {{ ref("int_events_accepted") }}
+            where file_id in (select file_id from {{ ref("int_files_counted") }} where is_new)
+            union all
+            select event_id, combination, profile_id, false, occurred_at
+            from {{ this }}
+            where combination in (select combination from collected)
+        ),
+    {%- else -%}
+        collected as (select * from {{ ref("int_identifiers_collected") }}),
+
+        events as (
+            select
+                event_id,
+                {{ combination_key(columns | map(attribute="name") | list) }} as combination,
+                occurred_at
+            from {{ ref("int_events_accepted") }}
+        ),
+    {%- endif %}
 
     holders as (
         select held.node, held.component, identifiers.profile_id
@@ -27,7 +81,14 @@ with
         from {{ ref("int_identifiers_linked") }} as linked
         inner join holders as x on linked.node_a = x.node
         inner join holders as y on linked.node_b = y.node
-        where x.component is null or y.component is null or x.component <> y.component
+        where
+            (x.component is null or y.component is null or x.component <> y.component)
+            {%- if is_increment %}
+                and (
+                    linked.node_a in (select node from touched_sides)
+                    or linked.node_b in (select node from touched_sides)
+                )
+            {%- endif %}
     ),
 
     contested_sides as (
@@ -163,8 +224,39 @@ with
         from nearest
         inner join logins on nearest.node = logins.node and nearest.login_at = logins.login_at
     )
+{%- if is_increment -%}
+        ,
 
-select events.event_id, coalesce(told.profile_id, resolved.profile_id) as profile_id
-from events
-left join resolved on events.combination = resolved.combination
-left join told on events.event_id = told.event_id
+        settled as (
+            select events.*, coalesce(told.profile_id, resolved.profile_id) as profile_id
+            from events
+            left join resolved on events.combination = resolved.combination
+            left join told on events.event_id = told.event_id
+            where events.combination in (select combination from resolving)
+        ),
+
+        runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }})
+
+    select
+        settled.event_id,
+        settled.combination,
+        settled.profile_id,
+        settled.former_profile_id,
+        runs.run_number,
+        settled.occurred_at
+    from settled
+    cross join runs
+    where settled.is_new or coalesce(settled.profile_id, '') <> coalesce(settled.former_profile_id, '')
+{%- else %}
+
+    select
+        events.event_id,
+        events.combination,
+        coalesce(told.profile_id, resolved.profile_id) as profile_id,
+        cast(null as {{ dbt.type_string() }}) as former_profile_id,
+        cast(0 as bigint) as run_number,
+        events.occurred_at
+    from events
+    left join resolved on events.combination = resolved.combination
+    left join told on events.event_id = told.event_id
+{%- endif %}

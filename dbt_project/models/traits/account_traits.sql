@@ -1,3 +1,4 @@
+{{ config(materialized="view") }}
 -- The computed traits and every SQL trait of accounts, one row an account and trait. A null value is no row.
 with computed as (select * from {{ ref("int_accounts_computed") }}), valued as ({{ trait_values("account") }})
 

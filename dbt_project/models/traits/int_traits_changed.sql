@@ -1,19 +1,41 @@
-{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns") }}
+{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns", post_hook="{{ book_log('changed_at') }}") }}
 -- The log of values that changed, appended to by each run and never rewritten; a trait that is no more has
--- no value. A run as of the past adds nothing.
-{% set skipped = config_traits().no_history %}
+-- no value. A run as of the past adds nothing. An increment compares the people who were touched, and
+-- traits that are built whole.
+{% set skipped = config_traits().no_history or [] %}
+{% set is_increment = is_increment("int_profiles_touched", counted="int_runs_compared", also=["int_profiles_computed"]) %}
+{#- The increment refers to the SQL traits. #}
+{% if not execute %} {%- do trait_values("profile") -%} {% endif %}
 with
-    current_values as (
-        select profile_id, trait, value, value_type
-        from {{ ref("profile_traits") }}
-        {% if skipped -%}
-            where
-                trait not in ({%- for name in skipped %}'{{ name }}'{{ "," if not loop.last }} {%- endfor %})
-        {%- endif %}
-    ),
+    {% if is_increment -%}
+        {% set whole = traits_built_whole("profile") -%}
+        computed as {{ materialized() }} (
+            select * from {{ ref("int_profiles_computed") }} {{ where_holder_touched(true, "profile") }}
+        ),
+
+        touched_values as ({{ trait_values("profile", left_out=skipped + whole) }}),
+
+        current_values as {{ materialized() }} (
+            select profile_id, trait, value, value_type
+            from touched_values
+            where value is not null
+            union all
+            select profile_id, trait, value, value_type
+            from {{ ref("profile_traits") }}
+            where {{ is_one_of("trait", whole) }}
+        ),
+    {%- else -%}
+        current_values as {{ materialized() }} (
+            select profile_id, trait, value, value_type
+            from {{ ref("profile_traits") }}
+            {% if skipped -%} where not ({{ is_one_of("trait", skipped) }})
+            {%- endif %}
+        ),
+    {%- endif %}
 
     logged as (
-        {% if is_incremental() -%}select * from {{ this }}
+        {% if is_incremental() -%}
+            select * from {{ this }} {% if is_increment -%} where {{ trait_touched("profile") }} {%- endif %}
         {%- else -%}
             select
                 cast(null as {{ dbt.type_string() }}) as profile_id,
@@ -27,7 +49,7 @@ with
     ),
 
     -- Marked, so that the last value may be none.
-    latest as (
+    latest as {{ materialized() }} (
         select
             profile_id,
             trait,
@@ -76,7 +98,11 @@ with
         from ended
     ),
 
-    newest as (select max(changed_at) as changed_at from logged)
+    newest as (
+        {% if is_incremental() -%}select max(changed_at) as changed_at from {{ this }}
+        {%- else -%}select cast(null as {{ dbt.type_timestamp() }}) as changed_at
+        {%- endif %}
+    )
 
 select
     changes.profile_id,

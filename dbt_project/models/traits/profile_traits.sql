@@ -1,3 +1,4 @@
+{{ config(materialized="view") }}
 -- The computed traits and every SQL trait, one row a profile and trait. A null value is no row.
 {{ check_trait_names() }}
 with computed as (select * from {{ ref("int_profiles_computed") }}), valued as ({{ trait_values("profile") }})

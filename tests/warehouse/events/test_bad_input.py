@@ -85,10 +85,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareProject]:
     file.write_bytes(b"\n".join(lines) + b"\n")
     plan = compiled.breaches(model.read(ROOT / "dbt_project" / "tracking_plan"))
     planned = (ROOT / "dbt_project" / "models" / "events" / "int_events_planned.sql").read_text(encoding="utf-8")
-    with duckdb.connect() as connection, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bare, "AS_OF", "2027-02-01T00:00:00")
+    with duckdb.connect() as connection:
         bare.raw_tables(connection)
         built = BareProject(connection)
+        built.as_of = "2027-02-01T00:00:00"
         [report] = load_files(Embedded(connection), [file], region="GB").files
         assert (report.lines, report.rows_rejected) == (len(lines), len(REJECTED))
         built.run(STAGING[:1])

@@ -61,21 +61,20 @@ def project() -> Iterator[BareProject]:
 
 def _built(project: BareProject, hours: int) -> list[Any]:
     """Build the events stage as of some hours after START; return its tables."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bare, "AS_OF", (START + timedelta(hours=hours)).isoformat())
-        project.execute("delete from events.int_events_planned")
-        project.run(STAGING[:1])
-        project.execute(
-            """insert into events.int_events_planned
-            select event_id, 'Unplanned Property', field || '.extra', 'not in the plan', 'extra', 'omitted'
-            from (
-                select event_id, 'properties' as field from staging.stg_segment__events where contains(properties, '"extra"')
-                union all select event_id, 'traits' from staging.stg_segment__events where contains(traits, '"extra"')
-            )"""
-        )
-        project.run([*STAGING[1:], "events_quarantine", "late_events"])
-        for finding in ("found_lost_messages", "found_lost_lines"):
-            assert project.execute(project.compile(finding)) == []
+    project.as_of = (START + timedelta(hours=hours)).isoformat()
+    project.execute("delete from events.int_events_planned")
+    project.run(STAGING[:1])
+    project.execute(
+        """insert into events.int_events_planned
+        select event_id, 'Unplanned Property', field || '.extra', 'not in the plan', 'extra', 'omitted'
+        from (
+            select event_id, 'properties' as field from staging.stg_segment__events where contains(properties, '"extra"')
+            union all select event_id, 'traits' from staging.stg_segment__events where contains(traits, '"extra"')
+        )"""
+    )
+    project.run([*STAGING[1:], "events_quarantine", "late_events"])
+    for finding in ("found_lost_messages", "found_lost_lines"):
+        assert project.execute(project.compile(finding)) == []
     return [project.execute(f"from events.{table} order by all") for table in ("events", "events_quarantine", "event_violations")]
 
 

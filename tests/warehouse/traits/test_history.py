@@ -1,10 +1,9 @@
-"""Trait history: what it says of a date is what a build as of that date says, whatever came in between."""
+"""Trait history: a log that no run rewrites. That it says what a build as of its dates says: test_increments."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,24 +13,10 @@ from tests.warehouse.helpers import DBT_BUILD, built
 
 DATES = ("2026-08-01T00:00:00", "2026-09-15T12:00:00", "2026-11-01T00:00:00")
 LOG = "select * from traits.int_traits_changed order by all"
-KEPT = "trait not like 'days_since_%'"
-Rows = list[tuple[Any, ...]]
 
 
 def build(home: Path, as_of: str, *arguments: str) -> None:
     tessera(home, *DBT_BUILD, "--select", "+trait_history", *arguments, as_of=as_of)
-
-
-def traits(home: Path) -> Rows:
-    return built(home, f"select profile_id, trait, value, value_type from traits.profile_traits where {KEPT} order by all")
-
-
-def history(home: Path, at: str) -> Rows:
-    return built(
-        home,
-        f"""select profile_id, trait, value, value_type from traits.trait_history
-        where valid_from <= '{at}' and (valid_to > '{at}' or valid_to is null) order by all""",
-    )
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +34,6 @@ def home(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     for date in DATES:
         build(home, date)
     return home
-
-
-def test_traits_rebuilt_as_of_a_past_date_are_the_history_at_that_date(files: list[Path], home: Path, tmp_path: Path) -> None:
-    tessera(tmp_path / "home", "load", *reversed(files), "--source", "shop")
-    then = [history(home, date) for date in DATES]
-    assert len({len(rows) for rows in then}) == 3
-    for date in reversed(DATES):  # the latest first: what was built before leaves no trace
-        build(tmp_path / "home", date)
-        rebuilt = traits(tmp_path / "home")
-        assert len(rebuilt) > 100
-        assert rebuilt == then[DATES.index(date)], date
 
 
 def test_the_log_is_the_same_after_a_full_refresh_and_after_a_run_as_of_the_past(home: Path) -> None:
