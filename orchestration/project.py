@@ -5,6 +5,7 @@ Belongs: what must be true before dbt or Dagster reads the project. May not: wha
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -111,8 +112,13 @@ def compile_config() -> None:
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.compiled_macros(), paths.identity_config())
     overrides.check(paths.IDENTITY_OVERRIDES, config.read(paths.identity_config(), "identity"))
     plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.compiled_macros() / "tracking_plan.sql")
-    if not all((paths.DBT_PROJECT / "dbt_packages" / package).exists() for package in ("sql_traits", "tessera_seeds")):
-        check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
+    checkout = os.open(paths.DBT_PROJECT, os.O_RDONLY)
+    try:
+        fcntl.flock(checkout, fcntl.LOCK_EX)  # another home on this checkout may be linking them as well
+        if not all((paths.DBT_PROJECT / "dbt_packages" / package).exists() for package in ("sql_traits", "tessera_seeds")):
+            check(dbt("deps", "--quiet", as_of="2000-01-01T00:00:00", capture=True), "dbt could not link the local packages.")
+    finally:
+        os.close(checkout)
 
 
 def prepare() -> Path:
