@@ -9,7 +9,19 @@
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
     {% if is_increment -%}
-        touched as (select node from {{ ref("int_identifiers_touched") }}),
+        -- What is on new events counts too, though they may tell nothing new of who is who: they may be
+        -- logins.
+        touched as (
+            select node
+            from {{ ref("int_identifiers_touched") }}
+            {%- for column in columns %}
+                union all
+                select {{ column.name }}_node
+                from
+                    {{ ref("int_identifiers_collected") }}
+                    {{ where_new(is_increment) }} and {{ column.name }}_node is not null
+            {%- endfor %}
+        ),
 
         -- Logins of somebody who was touched count on weaker identifiers that others use as well.
         touched_sides as (
@@ -23,9 +35,9 @@ with
 
         resolving as (
             select combination
-            from {{ ref("int_identifiers_collected") }}
-            where
-                run_number = (select max(run_number) from {{ ref("int_files_counted") }})
+            from
+                {{ ref("int_identifiers_collected") }}
+                {{ where_new(is_increment) }}
                 or coalesce(
                     {% for column in columns %}{{ column.name }}_node{{ ", " if not loop.last }}{% endfor %}
                 )
