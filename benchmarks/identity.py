@@ -40,6 +40,14 @@ def cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def memory() -> float:
+    """Return the most memory that this program held so far, in MB (ru_maxrss counts the process that started it as well)."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 @contextmanager
 def measured(store: dict[str, float], name: str) -> Iterator[None]:
     started = cpu()
@@ -114,7 +122,7 @@ def cost(folder: Path) -> None:
     share = spent["int_identifiers_grouped"] / scans["distinct"]
     print(f"components alone: {share:.2f} of the distinct-identifier scan  (goal: 1)")
     peers(connection, spent["int_identifiers_grouped"])
-    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB")
+    print(f"memory: {memory():,.0f} MB")
 
 
 def two_loads(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[list[Path], str]:
@@ -236,15 +244,14 @@ def components_of(name: str, file: Path) -> None:
     connection.execute("create schema identity")
     connection.execute(f"create table edges as from '{file}'")
     project = BareProject(connection)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory()
     started = cpu()
     project.materialize("graph", "connected_components", "select node_a, node_b from edges")
     seconds = cpu() - started
     found = connection.execute("select count(distinct component), count(*) from identity.graph").fetchall()[0]
     assert found[0] == 1
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
-        f"{name:<20}{found[1]:>10,} nodes {seconds:6.2f} CPU-s (goal: 4)  {memory / 1024:6.0f} MB, of them {before / 1024:.0f} before",
+        f"{name:<20}{found[1]:>10,} nodes {seconds:6.2f} CPU-s (goal: 4)  {memory():6.0f} MB, of them {before:.0f} before",
         flush=True,
     )
 

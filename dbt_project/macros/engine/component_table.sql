@@ -19,9 +19,8 @@
         {%- set roots = prefix ~ "roots_" ~ round -%}
 
         {%- do tables.append(work_table(hooks,
-            "select node, min(parent) as parent from ("
-            ~ "select a as node, a as parent from " ~ edges ~ " union all select b as node, a as parent from " ~ edges
-            ~ ") as neighbours group by node")) -%}
+            "with hooked as (select b as node, min(a) as parent from " ~ edges ~ " group by b) select node, parent from hooked union all "
+            ~ "select distinct edges.a, edges.a from " ~ edges ~ " as edges left join hooked on edges.a = hooked.node where hooked.node is null")) -%}
         {%- do tables.append(work_table(roots ~ "_0",
             "with followed as (select distinct parent as node from " ~ hooks ~ " where parent <> node), "
             ~ "lonely as (select hooks.node from " ~ hooks ~ " as hooks left join followed on hooks.node = followed.node "
@@ -29,17 +28,20 @@
             ~ "choices as (select lonely.node, min(hooks.parent) as parent from lonely "
             ~ "inner join " ~ edges ~ " as edges on lonely.node = edges.a inner join " ~ hooks ~ " as hooks on edges.b = hooks.node "
             ~ "group by lonely.node) "
-            ~ "select hooks.node, coalesce(choices.parent, hooks.parent) as parent from " ~ hooks ~ " as hooks "
+            ~ "select hooks.node, coalesce(choices.parent, hooks.parent) as parent, true as has_moved from " ~ hooks ~ " as hooks "
             ~ "left join choices on hooks.node = choices.node")) -%}
+        {%- do drop_work_tables([hooks]) -%}
 
         {%- set state.moving = true -%}
         {%- for doubling in range(64) if state.moving -%}
             {%- set current = roots ~ "_" ~ doubling -%}
             {%- set next = roots ~ "_" ~ (doubling + 1) -%}
+            {#- Whose parent was a root stays where it is. -#}
             {%- do tables.append(work_table(next,
-                "select children.node, coalesce(parents.parent, children.parent) as parent, parents.node is not null as has_moved from "
-                ~ current ~ " as children left join (select node, parent from " ~ current ~ " where parent <> node) as parents"
-                ~ " on children.parent = parents.node")) -%}
+                "select node, parent, has_moved from " ~ current ~ " where not has_moved union all "
+                ~ "select children.node, coalesce(parents.parent, children.parent) as parent, parents.node is not null as has_moved from "
+                ~ "(select node, parent from " ~ current ~ " where has_moved) as children left join (select node, parent from "
+                ~ current ~ " where parent <> node) as parents on children.parent = parents.node")) -%}
             {%- set state.moving = scalar("select count(*) from " ~ next ~ " where has_moved") > 0 -%}
             {%- do drop_work_tables([current]) -%}
             {%- set state.flat = next -%}
