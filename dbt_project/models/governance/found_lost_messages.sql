@@ -1,6 +1,16 @@
 -- Messages = accepted + quarantined, each once, and stripped only where a violation says so: counted against
 -- what was delivered, so that no model in between is believed.
 with
+    calls as (
+        select message_id, received_at, sent_at, timestamp
+        from {{ source("raw", "events") }}
+        {% if config_inputs().segment_tables -%}
+            union all
+            select message_id, received_at, sent_at, timestamp
+            from {{ ref("stg_segment_tables__events") }}
+        {%- endif %}
+    ),
+
     delivered as (
         select
             message_id as event_id,
@@ -9,7 +19,7 @@ with
                 {{ parse_timestamp("sent_at") }},
                 {{ parse_timestamp("timestamp") }}
             ) as received_at
-        from {{ source("raw", "events") }}
+        from calls
     ),
 
     messages as (

@@ -57,7 +57,7 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _land(connection: duckdb.DuckDBPyConnection, schema: str, without: tuple[str, ...] = ()) -> None:
+def land(connection: duckdb.DuckDBPyConnection, schema: str, without: tuple[str, ...] = ()) -> None:
     """Create the tables that Segment would have made of the calls, columns only where a call has a value."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for call in CALLS:
@@ -125,7 +125,7 @@ def _staged(connection: duckdb.DuckDBPyConnection, schema: str) -> list[dict[str
 def test_landed_tables_give_the_events_of_the_calls_that_were_landed(from_calls: list[dict[str, Any]]) -> None:
     with duckdb.connect() as connection:
         raw_tables(connection)
-        _land(connection, "web_prod")
+        land(connection, "web_prod")
         assert _staged(connection, "web_prod") == from_calls
         load.normalise_landed_phones(Embedded(connection), ["web_prod"], region="GB")
         phones = connection.execute("select phone_e164 from raw.phone_numbers").fetchall()
@@ -136,7 +136,7 @@ def test_landed_tables_give_the_events_of_the_calls_that_were_landed(from_calls:
 def test_a_call_whose_event_has_no_table_is_taken_from_tracks(from_calls: list[dict[str, Any]]) -> None:
     with duckdb.connect() as connection:
         raw_tables(connection)
-        _land(connection, "web_prod", without=("order_completed", "pages"))
+        land(connection, "web_prod", without=("order_completed", "pages"))
         connection.execute("update web_prod.signed_up set id = 'm-9'; alter table web_prod.tracks drop column sent_at").fetchall()
         events = {event["event_id"]: event for event in _staged(connection, "web_prod")}
         assert set(events) == {"m-2", "m-3", "m-4", "m-5", "m-6", "m-7", "m-9"}
@@ -149,7 +149,7 @@ def test_a_call_in_a_file_and_in_a_table_twice_is_one_event(tmp_path: Path, from
     with duckdb.connect() as connection:
         raw_tables(connection)
         load.load_files(Embedded(connection), [write_calls(tmp_path / "calls.ndjson", CALLS[:4])], source="web", region="GB")
-        _land(connection, "web_prod")
+        land(connection, "web_prod")
         connection.execute("insert into web_prod.identifies select * from web_prod.identifies").fetchall()
         assert [event["event_id"] for event in _staged(connection, "web_prod")] == [event["event_id"] for event in from_calls]
 
