@@ -112,6 +112,9 @@ def compile_config() -> None:
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.compiled_macros(), paths.identity_config())
     overrides.check(paths.IDENTITY_OVERRIDES, config.read(paths.identity_config(), "identity"))
     plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.compiled_macros() / "tracking_plan.sql")
+    inputs, parsed = paths.compiled_macros() / "config_inputs.sql", paths.dbt_target() / "partial_parse.msgpack"
+    if parsed.exists() and parsed.stat().st_mtime_ns <= inputs.stat().st_mtime_ns:
+        parsed.unlink()  # or dbt would not find the model of landed tables, which was off when it parsed last
     checkout = os.open(paths.DBT_PROJECT, os.O_RDONLY)
     try:
         fcntl.flock(checkout, fcntl.LOCK_EX)  # another home on this checkout may be linking them as well

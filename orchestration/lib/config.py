@@ -493,7 +493,7 @@ def read_as(file: Path, model: type[Content], loader: type[yaml.SafeLoader] = ya
             "A configuration file is not valid.",
             where=f"{file}:{line_of(node, first['loc'])} ({'.'.join(str(part) for part in first['loc']) or 'the file'})",
             found=repr(first["input"])[:120],
-            allowed=first["msg"],
+            allowed=first["msg"].removeprefix("Value error, "),
             fix="correct the value; comments in the file explain each key",
         ) from None
 

@@ -32,9 +32,10 @@ class Shop:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("landed")
     shop = Shop(copy_tree(folder / "tree"), folder / "home")
+    shop.home.mkdir()
+    tessera_in(shop.tree, shop.home, "dbt", "parse", "--quiet")  # as it was before the schema was named
     inputs = shop.tree / "dbt_project" / "config" / "inputs.yml"
     inputs.write_text("segment_tables: [{schema: web_prod, source: shop_web}]", encoding="utf-8")
-    shop.home.mkdir()
     with duckdb.connect(str(shop.home / "warehouse.duckdb")) as connection:
         land(connection, "web_prod")
     shop.run("2026-02-01")
