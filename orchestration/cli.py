@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -330,8 +331,8 @@ def run_job(purpose: str, *, job: str = "run") -> None:
             cause = error.cause if error and error.cause else error
             raise TesseraError(
                 f"The run failed in step {failures[0].step_key}." if failures else "The run failed.",
-                found=cause.message.strip() if cause else "",
-                fix="correct what is named and run again; readers still see the former snapshot (`tessera dev` shows the run)",
+                found=re.sub(r"^orchestration\.lib\.errors\.\w+: ", "", cause.message.strip()) if cause else "",
+                fix="then run again; readers still see the former snapshot (`tessera dev` shows the run)",
             )
 
 

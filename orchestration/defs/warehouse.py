@@ -41,7 +41,7 @@ def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, workspace
             raise TesseraError(
                 "dbt build failed.",
                 found="\n" + "\n".join(_failures(results)),
-                fix="correct what is named; the published snapshot is as before",
+                fix="correct what is named",
             )
         kinds = Counter(result["unique_id"].split(".")[0] for result in results)
         note(f"{kinds['model'] + kinds['seed']} models and seeds, {kinds['test']} tests")
