@@ -177,7 +177,7 @@ def query(
     else:
         from rich.console import Console
 
-        Console().print(result.to_table())
+        result.print_to(Console())
 
 
 @app.command()

@@ -15,7 +15,7 @@ from orchestration.lib import publish
 from orchestration.lib.errors import TesseraError, UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
 IDENTIFIER_TYPES = ("user_id", "email", "phone", "anonymous_id", "profile_id")
 
@@ -39,15 +39,22 @@ class Result:
         writer.writerows([["" if value is None else value for value in row] for row in self.rows])
         return output.getvalue()
 
-    def to_table(self) -> Table:
-        """Return a table for the terminal."""
+    def print_to(self, console: Console) -> None:
+        """Print a table; where the terminal is too narrow for it, a line a value instead, so that nothing is cut off."""
         from rich.table import Table
         from rich.text import Text
 
+        cells = [[Text("" if value is None else str(value), overflow="fold") for value in row] for row in self.rows]
         table = Table(*self.columns)
-        for row in self.rows:
-            table.add_row(*(Text("" if value is None else str(value)) for value in row))
-        return table
+        for row in cells:
+            table.add_row(*row)
+        if console.measure(table, options=console.options.update(width=1 << 16)).maximum > console.width:
+            table = Table("column", "value")
+            for row in cells:
+                for column, cell in zip(self.columns, row, strict=True):
+                    table.add_row(column, cell)
+                table.add_section()
+        console.print(table)
 
 
 def open_snapshot(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -232,7 +232,14 @@ def test_a_query_prints_a_table_csv_or_json(demo_home: Path) -> None:
     assert len(rows) == 3
     assert list(csv.DictReader(io.StringIO(tessera(demo_home, "query", sql, "--csv").stdout))) == rows
     table = tessera(demo_home, "query", sql).stdout
-    assert "profile_id" in table
+    assert all(cell in table for row in rows for pair in row.items() for cell in pair)
+
+
+def test_a_query_of_many_columns_prints_them_one_below_the_other_and_cuts_nothing_off(demo_home: Path) -> None:
+    sql = "select * from profiles.profiles order by profile_id limit 2"
+    table = tessera(demo_home, "query", sql, COLUMNS="80").stdout
+    assert max(map(len, table.splitlines())) <= 80
+    assert all(cell in table for row in ask(demo_home, sql) for pair in row.items() for cell in pair if isinstance(cell, str))
 
 
 def test_a_demo_of_another_size_is_refused_and_its_own_data_are_not_taken_for_others(demo_home: Path) -> None:
