@@ -206,6 +206,7 @@ def explain(
 ) -> None:
     """Say why two identifiers are one person, or why not; with one, show its profile as evidence."""
     from orchestration.lib import explain as explaining
+    from orchestration.lib import publish
 
     if sql:
         if second is None:
@@ -213,7 +214,8 @@ def explain(
         print(explaining.sql(paths.published(), first, second))
         return
     found = explaining.explain(paths.published(), first, second)
-    print(json.dumps(found, default=str) if as_json else explaining.describe(found))
+    found = {"as_of": publish.as_of(paths.published())} | found
+    print(json.dumps(found, default=str) if as_json else f"as of {found['as_of']}\n{explaining.describe(found)}")
 
 
 @app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -86,6 +86,11 @@ def current(folder: Path) -> Path:
     return link.resolve()
 
 
+def as_of(folder: Path) -> str:
+    """Return the time that the current snapshot is as of, for people to read."""
+    return f"{json.loads((current(folder) / 'manifest.json').read_text(encoding='utf-8'))['as_of']} UTC"
+
+
 def _write(
     warehouse: Warehouse,
     tables: Sequence[PublicTable],

@@ -89,7 +89,7 @@ def query(folder: Path, sql: str) -> Result:
 
 
 def profile(folder: Path, identifier: str) -> dict[str, Any]:
-    """Return one person by `type:value`: profile, identifiers, traits, segment, predictions, audiences, consent.
+    """Return one person by `type:value`: as_of, profile, identifiers, traits, segment, predictions, audiences, consent.
 
     The value is compared as it is stored (e-mail in lower case, phone as E.164). A profile id that was merged away is followed.
     """
@@ -131,6 +131,7 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
                 fix="`identity.identity_links` lists the refused evidence",
             )
         return {
+            "as_of": publish.as_of(folder),
             "profile": rows("select * from profiles.profiles where profile_id = ?", profile_id)[0],
             "identifiers": rows(
                 "select identifier_type, identifier_value, first_seen_at, last_seen_at, event_count"
@@ -164,7 +165,7 @@ def _identifier_types(folder: Path) -> list[str]:
 
 def describe_profile(person: dict[str, Any]) -> str:
     """Return a profile as text, a section a paragraph."""
-    sections = [_section("profile", person["profile"])]
+    sections = [f"as of {person['as_of']}", _section("profile", person["profile"])]
     sections.append(
         "identifiers\n"
         + "\n".join(
