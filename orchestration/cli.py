@@ -51,9 +51,10 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Generate the demo shop, run everything as of its last day, and say what came out."""
-    from orchestration.lib import demo_shop, lock
+    from orchestration import project
+    from orchestration.lib import demo_shop
 
-    with lock.writer(paths.home(), "demo"):
+    with project.writing("demo"):
         _generate_demo_shop(events)
         os.environ["TESSERA_AS_OF"] = demo_shop.AS_OF
         run_job("demo")
@@ -88,11 +89,11 @@ def _replay(start: str, end: str) -> str:
     """Rebuild a window of days, run as of now and say what became of the window's messages."""
     from orchestration import project
     from orchestration.defs.ingestion import load_landing
-    from orchestration.lib import lock, replay, runs
+    from orchestration.lib import replay, runs
 
     now = project.as_of()
     days = runs.window_days(start, end, now=now)
-    with lock.writer(paths.home(), "replay"):
+    with project.writing("replay"):
         with project.open_warehouse() as opened:
             opened.ensure_tables(project.salt())
             load_landing(opened)
@@ -115,11 +116,11 @@ def load(
 ) -> None:
     """Load Segment-spec calls into raw.events, exactly once. Bad lines go to raw.ingest_rejects; a damaged file is refused whole."""
     from orchestration import project
-    from orchestration.lib import config, lock
+    from orchestration.lib import config
     from orchestration.lib.load import load_files
 
     identity: Any = config.read(paths.identity_config(), "identity")
-    with lock.writer(paths.home(), "load"), project.open_warehouse() as opened:
+    with project.writing("load"), project.open_warehouse() as opened:
         opened.ensure_tables(project.salt())
         report = load_files(
             opened,
@@ -222,9 +223,8 @@ def explain(
 def dbt_command(context: typer.Context) -> None:
     """Run dbt on the build database with Tessera's settings: `tessera dbt build --select my_trait`."""
     from orchestration import project
-    from orchestration.lib import lock
 
-    with lock.writer(paths.home(), "dbt"):
+    with project.writing("dbt"):
         project.ensure_tables()
         project.compile_config()
         result = project.dbt(*context.args, as_of=project.as_of())
@@ -237,9 +237,8 @@ def dev(
 ) -> None:
     """Open Dagster: the graph, runs, checks, schedules. Stop it with Ctrl-C."""
     from orchestration import project
-    from orchestration.lib import lock
 
-    with lock.writer(paths.home(), "dev"):
+    with project.writing("dev"):
         project.ensure_tables()
         project.prepare()
     environment = os.environ | project.environment() | _dagster_environment()
@@ -304,10 +303,10 @@ def _generate_demo_shop(events: int) -> None:
 def run_job(purpose: str, *, job: str = "run") -> None:
     """Run a job (the whole graph) in this process; raise TesseraError with the first step's failure."""
     from orchestration import project
-    from orchestration.lib import lock, warehouse
+    from orchestration.lib import warehouse
 
     warehouse.require_engine(project.outputs()[paths.target()])
-    with lock.writer(paths.home(), purpose):
+    with project.writing(purpose):
         os.environ["TESSERA_AS_OF"] = project.as_of()
         os.environ.update(_dagster_environment())
         from orchestration.lib.progress import step

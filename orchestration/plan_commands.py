@@ -150,11 +150,11 @@ def release(
 ) -> None:
     """Judge every message by today's plan and let back in what passes: a run, and a report of what it released and newly held."""
     from orchestration import cli, project
-    from orchestration.lib import lock, publish, snapshot
+    from orchestration.lib import publish, snapshot
 
     with snapshot.open_snapshot(paths.published()) as connection:
         before = connection.execute(HELD).fetchall()
-    with lock.writer(paths.home(), "plan release"):
+    with project.writing("plan release"):
         if preview:
             published = json.loads((publish.current(paths.published()) / "manifest.json").read_text(encoding="utf-8"))
             project.compile_config()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import jinja2
 import yaml
 
 from orchestration import paths
-from orchestration.lib import config, overrides, runs, warehouse
+from orchestration.lib import config, lock, overrides, runs, warehouse
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.plan import compile as plan_compile
 from orchestration.lib.plan import model as plan_model
@@ -86,6 +87,12 @@ def outputs() -> dict[str, Any]:
 def open_warehouse() -> AbstractContextManager[warehouse.Warehouse]:
     """Open the warehouse of this space on the engine in use. Close it before dbt starts: DuckDB and Spark's metastore take one writer."""
     return warehouse.connect(outputs(), paths.target(), space=paths.space())
+
+
+def writing(purpose: str) -> AbstractContextManager[None]:
+    """Hold the home, and this space of a server's database, for writing; raise LockedError that names the holder."""
+    beside = partial(warehouse.exclusive, outputs()[paths.target()], space=paths.space(), purpose=purpose)
+    return lock.writer(paths.home(), purpose, beside)
 
 
 def ensure_tables() -> None:

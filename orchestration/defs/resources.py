@@ -8,7 +8,7 @@ import dagster as dg
 from dagster_dbt import DbtCliResource
 
 from orchestration import paths, project
-from orchestration.lib import lock, runs
+from orchestration.lib import runs
 from orchestration.lib.warehouse import Warehouse
 
 AS_OF_TAG = "tessera/as_of"
@@ -19,7 +19,7 @@ class Workspace(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Workspace"]:
-        with lock.writer(paths.home(), "run"):
+        with project.writing("run"):
             yield self
 
     def warehouse(self) -> AbstractContextManager[Warehouse]:

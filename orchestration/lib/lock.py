@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -16,10 +16,10 @@ _held: dict[Path, TextIO] = {}
 
 
 @contextmanager
-def writer(home: Path, purpose: str) -> Iterator[None]:
+def writer(home: Path, purpose: str, beside: Callable[[], AbstractContextManager[None]] = nullcontext) -> Iterator[None]:
     """Hold the home folder for writing; raise LockedError that names the holder. Re-entrant within one process.
 
-    `purpose` is what the holder is doing, in a word or two, for the one who has to wait.
+    `purpose` is what the holder is doing, in a word or two, for the one who has to wait; `beside` holds what else has one writer.
     """
     if home in _held:
         yield
@@ -39,8 +39,9 @@ def writer(home: Path, purpose: str) -> Iterator[None]:
         file.truncate()
         json.dump({"pid": os.getpid(), "purpose": purpose}, file)
         file.flush()
-        _held[home] = file
-        yield
+        with beside():
+            _held[home] = file
+            yield
     finally:
         _held.pop(home, None)
         file.close()

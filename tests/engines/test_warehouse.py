@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from orchestration import project
-from orchestration.lib.errors import TesseraError, UsageError
+from orchestration.lib.errors import LockedError, TesseraError, UsageError
 from orchestration.lib.load import load_files
 from orchestration.lib.warehouse import Embedded, Warehouse, connect
 
@@ -161,3 +163,24 @@ def test_duckdb_takes_memory_threads_and_temporary_folder_from_the_environment(
         names = ("memory_limit", "threads", "temp_directory", "TimeZone")
         [found] = opened.rows("select " + ", ".join(f"current_setting('{name}')" for name in names))
     assert found == ("953.6 MiB", 3, str(tmp_path / "t"), "UTC")
+
+
+def test_two_homes_on_one_database_write_one_after_the_other(
+    postgres: Callable[[str], dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in postgres(tmp_path.name).items():
+        monkeypatch.setenv(name, value)
+
+    def from_home(name: str, space: str = "prod") -> AbstractContextManager[None]:
+        monkeypatch.setenv("TESSERA_HOME", str(tmp_path / name))
+        monkeypatch.setenv("TESSERA_SPACE", space)
+        return project.writing("run")
+
+    with from_home("one"):
+        with pytest.raises(LockedError, match="Another home writes to this database") as error, from_home("two"):
+            pytest.fail("both write")
+        assert f"tessera run on {socket.gethostname()}" in str(error.value)
+        with from_home("two", space="trial"):
+            pass
+    with from_home("two"):
+        pass

@@ -6,7 +6,7 @@ Belongs: connections, and rows in and out as Arrow. May not: what the rows mean.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ __all__ = [
     "PythonTable",
     "Warehouse",
     "connect",
+    "exclusive",
     "literal",
     "open_database",
     "quote",
@@ -41,6 +42,15 @@ def require_engine(settings: dict[str, Any]) -> None:
             allowed=", ".join(ENGINES),
             fix="`tessera dbt …` works on it, over tables that lie there; loading, training, publishing and syncing do not yet",
         )
+
+
+def exclusive(settings: dict[str, Any], *, space: str, purpose: str) -> AbstractContextManager[None]:
+    """Hold a space of the warehouse for writing where other machines could write to it as well; raise LockedError that names the holder."""
+    if settings["type"] != "postgres":
+        return nullcontext()
+    from orchestration.lib.warehouse import postgres
+
+    return postgres.exclusive(settings, space=space, purpose=purpose)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv
 
-from orchestration.lib.errors import TesseraError
+from orchestration.lib.errors import LockedError, TesseraError
 from orchestration.lib.warehouse.base import Server, quote
 from orchestration.lib.warehouse.tables import PythonTable
 
@@ -31,25 +32,7 @@ class Postgres(Server):
 
     def __init__(self, settings: dict[str, Any], local: duckdb.DuckDBPyConnection, space: str) -> None:
         super().__init__(local, space)
-        import psycopg2
-
-        try:
-            self.connection = psycopg2.connect(
-                host=settings["host"],
-                port=settings["port"],
-                user=settings["user"],
-                password=settings["password"],
-                dbname=settings["dbname"],
-                options="-c timezone=UTC",
-            )
-        except psycopg2.OperationalError as error:
-            raise TesseraError(
-                "PostgreSQL cannot be reached.",
-                where=f"{settings['host']}:{settings['port']}, database {settings['dbname']}",
-                found=str(error).strip(),
-                fix="check TESSERA_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE, and that the server runs",
-            ) from None
-        self.connection.autocommit = True
+        self.connection = _connected(settings)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
@@ -132,3 +115,56 @@ class Postgres(Server):
     def _execute(self, sql: str) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
+
+
+def _connected(settings: dict[str, Any], **options: Any) -> Any:
+    import psycopg2
+
+    try:
+        connection = psycopg2.connect(
+            host=settings["host"],
+            port=settings["port"],
+            user=settings["user"],
+            password=settings["password"],
+            dbname=settings["dbname"],
+            options="-c timezone=UTC",
+            **options,
+        )
+    except psycopg2.OperationalError as error:
+        raise TesseraError(
+            "PostgreSQL cannot be reached.",
+            where=f"{settings['host']}:{settings['port']}, database {settings['dbname']}",
+            found=str(error).strip(),
+            fix="check TESSERA_POSTGRES_HOST, _PORT, _USER, _PASSWORD and _DATABASE, and that the server runs",
+        ) from None
+    connection.autocommit = True
+    return connection
+
+
+@contextmanager
+def exclusive(settings: dict[str, Any], *, space: str, purpose: str) -> Iterator[None]:
+    """Hold a space of the database for writing, from whichever home and machine others would write to it; raise LockedError.
+
+    The server frees it when the connection ends, however it ends.
+    """
+    name = f"tessera {purpose} on {socket.gethostname()}"
+    connection = _connected(settings, application_name=name, keepalives_idle=60)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_lock(hashtext('tessera'), hashtext(%s))", [space])
+            if not cursor.fetchone()[0]:
+                cursor.execute(
+                    """select application_name from pg_locks inner join pg_stat_activity using (pid)
+                    where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())
+                        and classid = hashtext('tessera')::oid and objid = hashtext(%s)::oid""",
+                    [space],
+                )
+                raise LockedError(
+                    "Another home writes to this database.",
+                    where=f"{settings['host']}:{settings['port']}, database {settings['dbname']}, space {space}",
+                    found=", ".join(row[0] for row in cursor.fetchall()) or "it has just ended",
+                    fix="wait for it to end and run this again; TESSERA_SPACE keeps what is tried out apart",
+                )
+        yield
+    finally:
+        connection.close()
