@@ -184,3 +184,13 @@ def test_two_homes_on_one_database_write_one_after_the_other(
             pass
     with from_home("two"):
         pass
+
+
+@pytest.mark.parametrize(("variable", "found"), [("TESSERA_MEMORY_LIMIT", "lots"), ("TESSERA_THREADS", "many")])
+def test_a_setting_that_duckdb_does_not_take_is_named(
+    variable: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TESSERA_HOME", str(tmp_path))
+    monkeypatch.setenv(variable, found)
+    with pytest.raises(UsageError, match=f"(?s)found: '{found}'.*{variable} is a"), project.open_warehouse():
+        pytest.fail("it was taken")

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from orchestration.lib.errors import LockedError
+from orchestration.lib.errors import LockedError, UsageError
 from orchestration.lib.warehouse.base import Warehouse, quote
 from orchestration.lib.warehouse.tables import PythonTable
 
@@ -40,7 +40,16 @@ def open_database(file: Path | None, settings: dict[str, Any], *, attempts: int 
                 ) from None
             time.sleep(0.2 * 1.5**attempt)
     for name, value in (settings | {"enable_progress_bar": "false"}).items():
-        connection.execute(f"set {quote(name)} = ?", [value])
+        try:
+            connection.execute(f"set {quote(name)} = ?", [value])
+        except duckdb.Error as error:
+            connection.close()
+            raise UsageError(
+                f"DuckDB does not take this value of {name}.",
+                where="profiles.yml, or the variable that it names",
+                found=f"{value!r}: {str(error).strip()}",
+                fix="TESSERA_MEMORY_LIMIT is a size such as 8g, TESSERA_THREADS is a number",
+            ) from None
     return connection
 
 
