@@ -3,14 +3,12 @@
    has a fact that came into a trait's window since the former as-of time, or left it; who came or went without an event. #}
 {% macro holders_touched(level) -%}
     {%- set key = level ~ "_id" -%}
+    {#- Literals, so that only the rows within are read. #}
+    {%- set former_as_of = "cast('" ~ scalar("select max(former_as_of) from " ~ ref("int_runs_compared")) ~ "' as " ~ dbt.type_timestamp() ~ ")" -%}
     {%- set moments = {"events": "occurred_at", "orders": "ordered_at", "sessions": "started_at"} -%}
     ,
 
-    runs as (
-        select counted.run_number, compared.former_as_of
-        from (select max(run_number) as run_number from {{ ref("int_files_counted") }}) as counted
-        cross join {{ ref("int_runs_compared") }} as compared
-    ),
+    runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }}),
 
     changed as (
         select resolved.event_id, resolved.profile_id, resolved.former_profile_id
@@ -44,12 +42,11 @@
             union all
             select facts.{{ key }}
             from {{ trait.source }} as facts
-            cross join runs
             where
                 {% if trait.event %}facts.event = {{ text_literal(trait.event) }} and {% endif -%}
                 (
-                    ({{ at }} >= {{ add_seconds("runs.former_as_of", seconds) }} and {{ at }} < {{ add_seconds(as_of(), seconds) }})
-                    or ({{ at }} >= runs.former_as_of and {{ at }} < {{ as_of() }})
+                    ({{ at }} >= {{ add_seconds(former_as_of, seconds) }} and {{ at }} < {{ add_seconds(as_of(), seconds) }})
+                    or ({{ at }} >= {{ former_as_of }} and {{ at }} < {{ as_of() }})
                 )
         {%- endfor %}
     ),
