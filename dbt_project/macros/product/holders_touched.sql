@@ -31,9 +31,10 @@
         union all
         select reports.{{ key }} from reports inner join reported_orders on reports.order_id = reported_orders.order_id
         union all
-        select holders.{{ key }} from holders left join former on holders.{{ key }} = former.{{ key }} where former.{{ key }} is null
-        union all
-        select former.{{ key }} from former left join holders on former.{{ key }} = holders.{{ key }} where holders.{{ key }} is null
+        select coalesce(holders.{{ key }}, former.{{ key }})
+        from holders
+        full outer join former on holders.{{ key }} = former.{{ key }}
+        where holders.{{ key }} is null or former.{{ key }} is null
         {%- set windows = [] %}
         {%- for trait in traits_of(level) if trait.within_days and (trait.source, trait.event, trait.within_days) not in windows %}
             {%- do windows.append((trait.source, trait.event, trait.within_days)) %}
