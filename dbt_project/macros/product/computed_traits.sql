@@ -209,7 +209,7 @@
         {%- if traits %}
             ,
             {#- The events of people have their key, and are read once for each value. #}
-            {{ source }}_read as {{ materialized() if not has_key }} (
+            {{ source }}_read as {{ materialized(not has_key) }} (
                 select
                     {{ "profile_key" if has_key else holder_key(key) }} as holder_key,
                     {{ columns.key }} as fact_id,
@@ -298,14 +298,10 @@ from holders_keyed
         from computed
     {%- endfor %}
     {%- for trait, type in sql_traits_of(level).items() if trait not in left_out %}
-        union all
-        select
-            found.{{ level }}_id,
-            '{{ trait }}' as trait,
-            {{ trait_text("found.value", type) }} as value,
-            '{{ type }}' as value_type
-        from {{ ref("sql_traits", trait) }} as found
-        inner join computed on found.{{ level }}_id = computed.{{ level }}_id
+        {{ "union all select " ~ level ~ "_id, trait, value, value_type from (" if loop.first else "union all" }}
+        select {{ level }}_id, '{{ trait }}' as trait, {{ trait_text("value", type) }} as value, '{{ type }}' as value_type
+        from {{ ref("sql_traits", trait) }}
+        {{ ") as found where " ~ level ~ "_id in (select " ~ level ~ "_id from computed)" if loop.last }}
     {%- endfor %}
 {%- endmacro %}
 
