@@ -183,7 +183,7 @@
 
 {# The computed traits of a level (profile or account), after the CTEs of its holders and sources: one column each. Every source is read
    narrow, the properties of events from int_properties_extracted, and counted by the holder's key: values once for all traits that look
-   at them, everything else in one pass. (One union of all values, to be looked at together, costs a third more.) #}
+   at them, everything else in one pass. (One union of all values, to be looked at together, costs a tenth more.) #}
 {% macro compute_traits(level) -%}
     {%- set key = level ~ "_id" -%}
     {%- set all_traits = traits_of(level) -%}
