@@ -1,6 +1,7 @@
 -- By visits and orders: `lapsed` after 90 days of silence, `won_back` when active again after such a silence;
 -- of the others `retained` with two paid orders, `activated` with one, else `first_seen`.
 {% set silence = 90 * 86400 %}
+{% set silence_began_at = add_seconds(as_of(), -silence) %}
 with
     activities as (
         select profile_id, started_at as active_at, 0 as is_order
@@ -11,29 +12,23 @@ with
         where profile_id is not null and revenue - refunded > 0
     ),
 
-    gaps as (
-        select *, lag(active_at) over (partition by profile_id order by active_at) as previous_at
-        from activities
-    ),
-
+    -- Only the first of the last 90 days' activities can have followed such a silence.
     measured as (
         select
             profile_id,
             sum(is_order) as order_count,
-            max(active_at) as last_active_at,
-            max(
-                case when {{ seconds_between("previous_at", "active_at") }} > {{ silence }} then active_at end
-            ) as returned_at
-        from gaps
+            max(case when active_at < {{ silence_began_at }} then active_at end) as formerly_active_at,
+            min(case when active_at >= {{ silence_began_at }} then active_at end) as lately_active_at
+        from activities
         group by profile_id
     )
 
 select
     profile_id,
     case
-        when {{ seconds_between("last_active_at", as_of()) }} > {{ silence }}
+        when lately_active_at is null
         then 'lapsed'
-        when {{ seconds_between("returned_at", as_of()) }} <= {{ silence }}
+        when {{ seconds_between("formerly_active_at", "lately_active_at") }} > {{ silence }}
         then 'won_back'
         when order_count > 1
         then 'retained'

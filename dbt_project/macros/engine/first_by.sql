@@ -1,5 +1,5 @@
 {# Of a group, the value (a text) in the row that comes first by the ordering columns. Rows whose value is null do not count; a null in an
-   ordering column comes behind every value.
+   ordering column comes behind every value; one column alone holds none.
    Differs by engine: arg_min over a row here, an ordered array elsewhere. #}
 {% macro first_by(value, order_by) -%} {{ adapter.dispatch("first_by", "tessera")(value, order_by) }} {%- endmacro %}
 
@@ -8,7 +8,7 @@
     {%- if value == order_by[-1] -%}
     struct_extract(min(row({{ order_by | join(", ") }})) filter (where {{ value }} is not null), {{ order_by | length }})
     {%- else -%}
-    arg_min({{ value }}, row({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
+    arg_min({{ value }}, {{ order_by[0] if order_by | length == 1 else "row(" ~ order_by | join(", ") ~ ")" }}) filter (where {{ value }} is not null)
     {%- endif -%}
 {%- endmacro %}
 

@@ -1,10 +1,10 @@
 {# Of a group, the value (a text) in the row that comes last by the ordering columns. Rows whose value is null do not count; a null in an
-   ordering column comes behind every value, as in first_by.
+   ordering column comes behind every value, as in first_by; one column alone holds none.
    Differs by engine: arg_max over a row here, an ordered array elsewhere. #}
 {% macro last_by(value, order_by) -%} {{ adapter.dispatch("last_by", "tessera")(value, order_by) }} {%- endmacro %}
 
 {% macro duckdb__last_by(value, order_by) -%}
-    arg_max({{ value }}, row({{ order_by | join(", ") }})) filter (where {{ value }} is not null)
+    arg_max({{ value }}, {{ order_by[0] if order_by | length == 1 else "row(" ~ order_by | join(", ") ~ ")" }}) filter (where {{ value }} is not null)
 {%- endmacro %}
 
 {% macro postgres__last_by(value, order_by) -%}

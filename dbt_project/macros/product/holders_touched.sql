@@ -3,14 +3,12 @@
    has a fact that came into a trait's window since the former as-of time, or left it; who came or went without an event. #}
 {% macro holders_touched(level) -%}
     {%- set key = level ~ "_id" -%}
+    {#- Literals, so that only the rows within are read. #}
+    {%- set former_as_of = "cast('" ~ scalar("select max(former_as_of) from " ~ ref("int_runs_compared")) ~ "' as " ~ dbt.type_timestamp() ~ ")" -%}
     {%- set moments = {"events": "occurred_at", "orders": "ordered_at", "sessions": "started_at"} -%}
     ,
 
-    runs as (
-        select counted.run_number, compared.former_as_of
-        from (select max(run_number) as run_number from {{ ref("int_files_counted") }}) as counted
-        cross join {{ ref("int_runs_compared") }} as compared
-    ),
+    runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }}),
 
     changed as (
         select resolved.event_id, resolved.profile_id, resolved.former_profile_id
@@ -33,9 +31,10 @@
         union all
         select reports.{{ key }} from reports inner join reported_orders on reports.order_id = reported_orders.order_id
         union all
-        select holders.{{ key }} from holders left join former on holders.{{ key }} = former.{{ key }} where former.{{ key }} is null
-        union all
-        select former.{{ key }} from former left join holders on former.{{ key }} = holders.{{ key }} where holders.{{ key }} is null
+        select coalesce(holders.{{ key }}, former.{{ key }})
+        from holders
+        full outer join former on holders.{{ key }} = former.{{ key }}
+        where holders.{{ key }} is null or former.{{ key }} is null
         {%- set windows = [] %}
         {%- for trait in traits_of(level) if trait.within_days and (trait.source, trait.event, trait.within_days) not in windows %}
             {%- do windows.append((trait.source, trait.event, trait.within_days)) %}
@@ -44,12 +43,11 @@
             union all
             select facts.{{ key }}
             from {{ trait.source }} as facts
-            cross join runs
             where
                 {% if trait.event %}facts.event = {{ text_literal(trait.event) }} and {% endif -%}
                 (
-                    ({{ at }} >= {{ add_seconds("runs.former_as_of", seconds) }} and {{ at }} < {{ add_seconds(as_of(), seconds) }})
-                    or ({{ at }} >= runs.former_as_of and {{ at }} < {{ as_of() }})
+                    ({{ at }} >= {{ add_seconds(former_as_of, seconds) }} and {{ at }} < {{ add_seconds(as_of(), seconds) }})
+                    or ({{ at }} >= {{ former_as_of }} and {{ at }} < {{ as_of() }})
                 )
         {%- endfor %}
     ),

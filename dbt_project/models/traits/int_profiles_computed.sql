@@ -6,7 +6,7 @@ with
         select profile_id from {{ ref("profiles") }} {{ where_holder_touched(is_increment, "profile") }}
     ),
 
-    events as (
+    events as {{ materialized(is_increment) }} (
         select *
         from
             {{ ref("int_properties_extracted") }}

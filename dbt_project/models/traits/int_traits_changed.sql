@@ -15,7 +15,7 @@ with
 
         touched_values as ({{ trait_values("profile", left_out=skipped + whole) }}),
 
-        current_values as {{ materialized() }} (
+        current_values as (
             select profile_id, trait, value, value_type
             from touched_values
             where value is not null
@@ -25,7 +25,7 @@ with
             where {{ is_one_of("trait", whole) }}
         ),
     {%- else -%}
-        current_values as {{ materialized() }} (
+        current_values as (
             select profile_id, trait, value, value_type
             from {{ ref("profile_traits") }}
             {% if skipped -%} where not ({{ is_one_of("trait", skipped) }})
@@ -49,7 +49,7 @@ with
     ),
 
     -- Marked, so that the last value may be none.
-    latest as {{ materialized() }} (
+    latest as (
         select
             profile_id,
             trait,
@@ -60,42 +60,23 @@ with
         group by profile_id, trait
     ),
 
-    begun as (
+    -- What is another than the last value, or is new, or is no more.
+    changes as (
         select
-            current_values.profile_id,
-            current_values.trait,
+            coalesce(current_values.profile_id, latest.profile_id) as profile_id,
+            coalesce(current_values.trait, latest.trait) as trait,
             current_values.value,
             current_values.value_type,
             coalesce(latest.change_number, 0) + 1 as change_number
         from current_values
-        left join
+        full outer join
             latest on current_values.profile_id = latest.profile_id and current_values.trait = latest.trait
         where
-            latest.marked_value is null
-            or latest.marked_value <> concat('=', current_values.value_type, ' ', current_values.value)
-    ),
-
-    ended as (
-        select
-            latest.profile_id,
-            latest.trait,
-            cast(null as {{ dbt.type_string() }}) as value,
-            cast(null as {{ dbt.type_string() }}) as value_type,
-            latest.change_number + 1 as change_number
-        from latest
-        left join
-            current_values
-            on latest.profile_id = current_values.profile_id
-            and latest.trait = current_values.trait
-        where latest.marked_value <> '' and current_values.profile_id is null
-    ),
-
-    changes as (
-        select *
-        from begun
-        union all
-        select *
-        from ended
+            coalesce(latest.marked_value, '') <> case
+                when current_values.value is null
+                then ''
+                else concat('=', current_values.value_type, ' ', current_values.value)
+            end
     ),
 
     newest as (
