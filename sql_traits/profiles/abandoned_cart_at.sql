@@ -1,10 +1,10 @@
 {{ config(materialized="increment", meta={"touched": "profile_id"}) }}
--- The last time something was put into the cart on a visit, where no order followed.
+-- The last time something was put into the cart, where no order followed.
 with
     carts as (
-        select profile_id, max(last_added_at) as added_at
-        from {{ ref("tessera", "sessions") }}
-        where last_added_at is not null and {{ is_touched("profile_id") }}
+        select profile_id, max(occurred_at) as added_at
+        from {{ ref("tessera", "profile_events") }}
+        where profile_id is not null and event = 'Product Added' and {{ is_touched("profile_id") }}
         group by profile_id
     ),
 

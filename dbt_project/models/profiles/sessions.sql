@@ -50,7 +50,6 @@ with
             count(*) as event_count,
             sum(case when event in ('Page Viewed', 'Screen Viewed') then 1 else 0 end) as page_view_count,
             max(case when event = 'Order Completed' then 1 else 0 end) = 1 as has_conversion,
-            max(case when event = 'Product Added' then occurred_at end) as last_added_at,
             min(occurred_at) as started_at,
             max(occurred_at) as ended_at
         from numbered
@@ -99,7 +98,6 @@ select
     cast(event_count as bigint) as event_count,
     cast(page_view_count as bigint) as page_view_count,
     has_conversion,
-    last_added_at,
     started_at,
     ended_at
 from categorised
