@@ -17,22 +17,16 @@
 {%- set limited = config_identity().identifiers | selectattr("limit") | list %}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    {% if is_increment -%}
-        concerned as (
-            select *
-            from {{ ref("int_identifiers_linked") }} {{ where_new(is_increment) }}
+    -- In an increment: of what new events are on, and of who was touched. One end is enough: if they are of
+    -- different groups, one of both was shared before, and the link stays refused for that.
+    linked as (
+        select *
+        from {{ ref("int_identifiers_linked") }} {{ where_new(is_increment) }}
+        {% if is_increment -%}
             union all
             select *
             from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
-            union all
-            select *
-            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_b"]) }}
-        ),
-    {%- endif %}
-
-    linked as (
-        {% if is_increment -%}select distinct * from concerned
-        {%- else -%}select * from {{ ref("int_identifiers_linked") }}
+            {{ where_new(is_increment, "and not") }}
         {%- endif %}
     ),
 
