@@ -266,7 +266,7 @@ class BareProject:
 
     def _columns(self, relation: Any) -> list[SimpleNamespace]:
         try:
-            return [SimpleNamespace(name=name) for name, *_ in self.execute(f"describe {relation}")]
+            return [SimpleNamespace(name=name) for name in self.connection.table(str(relation)).columns]
         except (duckdb.CatalogException, duckdb.ParserException):  # no such table, or no name of one
             return []
 

@@ -32,14 +32,6 @@ with
 
     overrides as (select * from {{ ref("int_overrides_applied") }} where action = 'include'),
 
-    -- What each profile of a group that breaks a rule holds of what is limited.
-    brought as (
-        select held.component, rules.kind, rules.allowed, count(*) as held
-        from {{ ref("int_rules_broken") }} as rules
-        inner join {{ ref("int_identifiers_resolved") }} as held on rules.node = held.node
-        group by held.component, rules.kind, rules.allowed
-    ),
-
     evidence as (
         select
             linked.node_a,
@@ -86,6 +78,16 @@ with
         from evidence
         inner join held as x on evidence.node_a = x.node
         inner join held as y on evidence.node_b = y.node
+    ),
+
+    -- What each profile of a group that breaks a rule holds of what is limited.
+    brought as (
+        select resolved.component, rules.kind, rules.allowed, count(*) as held
+        from {{ ref("int_rules_broken") }} as rules
+        inner join {{ ref("int_identifiers_resolved") }} as resolved on rules.node = resolved.node
+        {% if is_increment -%} where resolved.component in (select component from held)
+        {%- endif %}
+        group by resolved.component, rules.kind, rules.allowed
     ),
 
     breaking as (
