@@ -25,8 +25,9 @@ with
         {% if is_increment -%}
             union all
             select *
-            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
-            {{ where_new(is_increment, "and not") }}
+            from
+                {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
+                {{ where_new(is_increment, "and not") }}
         {%- endif %}
     ),
 
@@ -85,8 +86,7 @@ with
         select resolved.component, rules.kind, rules.allowed, count(*) as held
         from {{ ref("int_rules_broken") }} as rules
         inner join {{ ref("int_identifiers_resolved") }} as resolved on rules.node = resolved.node
-        {% if is_increment -%} where resolved.component in (select component from held)
-        {%- endif %}
+        {% if is_increment -%} where resolved.component in (select component from held) {%- endif %}
         group by resolved.component, rules.kind, rules.allowed
     ),
 
