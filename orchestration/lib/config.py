@@ -43,8 +43,8 @@ def _pattern(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise ValueError(f"not a regular expression ({error})") from None
-    if re.search(r"\(\?[=!<]|\\[a-zA-Z]", value):
-        raise ValueError("look-around and \\d-like classes differ between engines; write classes such as [0-9]")
+    if re.search(r"\(\?[=!<a-z]|\\[a-zA-Z]", value):
+        raise ValueError("look-around, flags and \\d-like classes differ between engines; write classes such as [0-9]")
     return value
 
 

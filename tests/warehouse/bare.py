@@ -105,7 +105,7 @@ class BareProject:
         self._templates: dict[str, jinja2.Template] = {}
         self._model: dict[str, Any] = {}
         self._macros: dict[str, Callable[..., Any]] = {}
-        self._environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701
+        self._environment = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=False)  # noqa: S701
         self._environment.globals |= self._names()
         texts = [
             re.sub(
@@ -266,7 +266,7 @@ class BareProject:
 
     def _columns(self, relation: Any) -> list[SimpleNamespace]:
         try:
-            return [SimpleNamespace(name=name) for name, *_ in self.execute(f"describe {relation}")]
+            return [SimpleNamespace(name=name) for name in self.connection.table(str(relation)).columns]
         except (duckdb.CatalogException, duckdb.ParserException):  # no such table, or no name of one
             return []
 

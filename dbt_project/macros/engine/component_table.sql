@@ -18,18 +18,14 @@
         {%- set hooks = prefix ~ "hooks" -%}
         {%- set roots = prefix ~ "roots_" ~ round -%}
 
+        {#- From here on only nodes that follow another one: the others are roots. -#}
         {%- do tables.append(work_table(hooks,
-            "with hooked as (select b as node, min(a) as parent from " ~ edges ~ " group by b) select node, parent from hooked union all "
-            ~ "select distinct edges.a, edges.a from " ~ edges ~ " as edges left join hooked on edges.a = hooked.node where hooked.node is null")) -%}
+            "select b as node, min(a) as parent from " ~ edges ~ " where a < b group by b")) -%}
         {%- do tables.append(work_table(roots ~ "_0",
-            "with followed as (select distinct parent as node from " ~ hooks ~ " where parent <> node), "
-            ~ "lonely as (select hooks.node from " ~ hooks ~ " as hooks left join followed on hooks.node = followed.node "
-            ~ "where hooks.parent = hooks.node and followed.node is null), "
-            ~ "choices as (select lonely.node, min(hooks.parent) as parent from lonely "
-            ~ "inner join " ~ edges ~ " as edges on lonely.node = edges.a inner join " ~ hooks ~ " as hooks on edges.b = hooks.node "
-            ~ "group by lonely.node) "
-            ~ "select hooks.node, coalesce(choices.parent, hooks.parent) as parent, true as has_moved from " ~ hooks ~ " as hooks "
-            ~ "left join choices on hooks.node = choices.node")) -%}
+            "select node, parent, true as has_moved from " ~ hooks ~ " union all "
+            ~ "select edges.a, min(hooks.parent), true from " ~ edges ~ " as edges inner join " ~ hooks ~ " as hooks on edges.b = hooks.node "
+            ~ "left join " ~ hooks ~ " as own on edges.a = own.node left join (select distinct parent from " ~ hooks ~ ") as followed "
+            ~ "on edges.a = followed.parent where own.node is null and followed.parent is null group by edges.a")) -%}
         {%- do drop_work_tables([hooks]) -%}
 
         {%- set state.moving = true -%}
@@ -40,21 +36,20 @@
             {%- do tables.append(work_table(next,
                 "select node, parent, has_moved from " ~ current ~ " where not has_moved union all "
                 ~ "select children.node, coalesce(parents.parent, children.parent) as parent, parents.node is not null as has_moved from "
-                ~ "(select node, parent from " ~ current ~ " where has_moved) as children left join (select node, parent from "
-                ~ current ~ " where parent <> node) as parents on children.parent = parents.node")) -%}
+                ~ "(select node, parent from " ~ current ~ " where has_moved) as children left join " ~ current
+                ~ " as parents on children.parent = parents.node")) -%}
             {%- set state.moving = scalar("select count(*) from " ~ next ~ " where has_moved") > 0 -%}
             {%- do drop_work_tables([current]) -%}
             {%- set state.flat = next -%}
         {%- endfor -%}
         {%- set roots = state.flat -%}
 
-        {#- Of an edge the greater node never is a root: it hooked to the smaller one, if to no other. -#}
-        {%- set children = "(select node, parent from " ~ roots ~ " where parent <> node)" -%}
-
+        {#- Of an edge the greater node never is a root: it hooked to the smaller one, if to no other. Where the smaller one is its
+            root, nothing is left of the edge. -#}
         {%- do tables.append(work_table(prefix ~ "edges_" ~ (round + 1),
             "select distinct least(coalesce(x.parent, edges.a), y.parent) as a, greatest(coalesce(x.parent, edges.a), y.parent) as b from "
-            ~ edges ~ " as edges inner join " ~ children ~ " as y on edges.b = y.node left join " ~ children ~ " as x on edges.a = x.node"
-            ~ " where coalesce(x.parent, edges.a) <> y.parent")) -%}
+            ~ edges ~ " as edges inner join " ~ roots ~ " as y on edges.b = y.node and edges.a <> y.parent left join " ~ roots
+            ~ " as x on edges.a = x.node where coalesce(x.parent, edges.a) <> y.parent")) -%}
         {%- set state.edges = scalar("select count(*) from " ~ prefix ~ "edges_" ~ (round + 1)) -%}
         {%- do rounds.append(roots) -%}
     {%- endfor -%}
@@ -63,15 +58,26 @@
         {{ exceptions.raise_compiler_error("The components of " ~ this ~ " were not found in " ~ (rounds | length) ~ " rounds; please report this graph.") }}
     {%- endif -%}
 
+    {%- if not rounds -%}
+        {%- do work_table(name, "select a as node, a as component from " ~ prefix ~ "edges_0") -%}
+        {%- do drop_work_tables(tables) -%}
+        {{ return(name) }}
+    {%- endif -%}
+
     {#- Back from the last contraction to the first: a root of one round is a node of the next. -#}
-    {%- set components = namespace(sql="select node, parent as component from " ~ rounds[-1] if rounds
-        else "select a as node, a as component from " ~ prefix ~ "edges_0") -%}
+    {%- set found = namespace(nodes="(select node, parent as component from " ~ rounds[-1] ~ ")") -%}
     {%- for roots in (rounds[:-1] | reverse | list) -%}
-        {%- set components.sql = "select roots.node, coalesce(later.component, roots.parent) as component from " ~ roots
-            ~ " as roots left join (" ~ components.sql ~ ") as later on roots.parent = later.node" -%}
+        {%- set found.nodes = work_table(prefix ~ "found_" ~ loop.index,
+            "select roots.node, coalesce(later.component, roots.parent) as component from " ~ roots ~ " as roots left join "
+            ~ found.nodes ~ " as later on roots.parent = later.node union all select node, component from " ~ found.nodes ~ " as later") -%}
+        {%- do tables.append(found.nodes) -%}
     {%- endfor -%}
 
-    {%- do work_table(name, components.sql) -%}
+    {#- Roots follow nobody; neither do nodes of which every edge leads back. -#}
+    {%- do work_table(name,
+        "select node, component from " ~ found.nodes ~ " as followers union all select node, node from (select component as node from "
+        ~ found.nodes ~ " as followers union select edges.a from " ~ prefix ~ "edges_0 as edges left join " ~ found.nodes
+        ~ " as followers on edges.a = followers.node where edges.a = edges.b and followers.node is null) as roots") -%}
     {%- do drop_work_tables(tables) -%}
     {{ return(name) }}
 {%- endmacro %}

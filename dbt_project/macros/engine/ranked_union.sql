@@ -30,7 +30,8 @@
         "select " ~ pair ~ " from " ~ prefix ~ "given where node_a <> node_b group by least(node_a, node_b), greatest(node_a, node_b)")) -%}
 
     {%- set state = namespace(pairs=1, pass=0, part=0.5) -%}
-    {%- for _ in range(100000) if state.pairs > 0 -%}
+    {%- for _ in range(100000) -%}
+        {%- if state.pairs == 0 -%}{%- break -%}{%- endif -%}
         {%- set this_pass, next = (state.pass % 2) | string, ((state.pass + 1) % 2) | string -%}
         {%- do tables.append(work_table(prefix ~ "possible",
             "select pairs.a, pairs.b, pairs.rank from " ~ prefix ~ "pairs as pairs left join (select distinct a, b from ("

@@ -21,10 +21,8 @@
         {%- do work_table(new, sql) -%}
         {%- do run_query("update " ~ parts_built(counted) ~ " set state = '' where part = '" ~ part ~ "'") -%}
         {%- if meta.get("key") -%}
-            {%- set same = [] -%}
-            {%- for column in meta.get("key") -%}{%- do same.append("former." ~ column ~ " = added." ~ column) -%}{%- endfor -%}
-            {%- do run_query("delete from " ~ this ~ " as former using (select distinct " ~ meta.get("key") | join(", ")
-                ~ " from " ~ new ~ ") as added where " ~ same | join(" and ")) -%}
+            {%- set key = meta.get("key") | join(", ") -%}
+            {%- do run_query("delete from " ~ this ~ " where (" ~ key ~ ") in (select " ~ key ~ " from " ~ new ~ ")") -%}
         {%- elif meta.get("touched") -%}
             {%- do run_query("delete from " ~ this ~ " where " ~ meta.get("touched") ~ " in (select " ~ meta.get("touched") ~ " from " ~ ref(increment.source) ~ ")") -%}
         {%- else -%}

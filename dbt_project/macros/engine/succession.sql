@@ -6,7 +6,8 @@
     {%- set ends = work_table(prefix ~ "ends", sql) -%}
     {%- set steps = [] -%}
     {%- set state = namespace(found=scalar("select count(*) from " ~ ends)) -%}
-    {%- for pass in range(100000) if state.found > 0 -%}
+    {%- for pass in range(100000) -%}
+        {%- if state.found == 0 -%}{%- break -%}{%- endif -%}
         {%- set step = prefix ~ "step_" ~ pass -%}
         {%- do steps.append(work_table(step, "select identifier_id, successor_id, evidence_number, event_id, merged_at from " ~ ends
             if pass == 0 else

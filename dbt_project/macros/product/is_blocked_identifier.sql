@@ -3,9 +3,9 @@
     {%- set blocked = config_identity().blocked -%}
     (
         lower({{ column }}) in (''{% for value in blocked["values"] %}, {{ text_literal(value | lower) }}{% endfor %})
-        {%- for pattern in blocked.patterns %}
-            or {{ matches(column, pattern) }}
-        {%- endfor %}
+        {%- if blocked.patterns %}
+            or {{ matches(column, blocked.patterns | join("|")) }}
+        {%- endif %}
         {%- if type == "email" %}
             or not {{ matches(column, "^[^@ ]+@[^@ ]+[.][^@ ]+$") }}
         {%- endif %}

@@ -17,34 +17,21 @@
 {%- set limited = config_identity().identifiers | selectattr("limit") | list %}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    {% if is_increment -%}
-        concerned as (
-            select *
-            from {{ ref("int_identifiers_linked") }} {{ where_new(is_increment) }}
-            union all
-            select *
-            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
-            union all
-            select *
-            from {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_b"]) }}
-        ),
-    {%- endif %}
-
+    -- In an increment: of what new events are on, and of who was touched. One end is enough: if they are of
+    -- different groups, one of both was shared before, and the link stays refused for that.
     linked as (
-        {% if is_increment -%}select distinct * from concerned
-        {%- else -%}select * from {{ ref("int_identifiers_linked") }}
+        select *
+        from {{ ref("int_identifiers_linked") }} {{ where_new(is_increment) }}
+        {% if is_increment -%}
+            union all
+            select *
+            from
+                {{ ref("int_identifiers_linked") }} {{ where_touched(is_increment, ["node_a"]) }}
+                {{ where_new(is_increment, "and not") }}
         {%- endif %}
     ),
 
     overrides as (select * from {{ ref("int_overrides_applied") }} where action = 'include'),
-
-    -- What each profile of a group that breaks a rule holds of what is limited.
-    brought as (
-        select held.component, rules.kind, rules.allowed, count(*) as held
-        from {{ ref("int_rules_broken") }} as rules
-        inner join {{ ref("int_identifiers_resolved") }} as held on rules.node = held.node
-        group by held.component, rules.kind, rules.allowed
-    ),
 
     evidence as (
         select
@@ -92,6 +79,15 @@ with
         from evidence
         inner join held as x on evidence.node_a = x.node
         inner join held as y on evidence.node_b = y.node
+    ),
+
+    -- What each profile of a group that breaks a rule holds of what is limited.
+    brought as (
+        select resolved.component, rules.kind, rules.allowed, count(*) as held
+        from {{ ref("int_rules_broken") }} as rules
+        inner join {{ ref("int_identifiers_resolved") }} as resolved on rules.node = resolved.node
+        {% if is_increment -%} where resolved.component in (select component from held) {%- endif %}
+        group by resolved.component, rules.kind, rules.allowed
     ),
 
     breaking as (

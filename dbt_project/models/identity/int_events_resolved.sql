@@ -6,21 +6,16 @@
 -- did (0: a whole one), `former_profile_id` whose they were until then.
 {%- set columns = config_identity().columns %}
 {%- set window = config_identity().login_window_minutes %}
-{%- set is_increment = is_increment("int_identifiers_touched") %}
+{%- set is_increment = is_increment("int_identifiers_touched", also=["int_identifiers_observed"]) %}
 with
     {% if is_increment -%}
-        -- What is on new events counts too, though they may tell nothing new of who is who: they may be
-        -- logins.
+        -- Whose group is another, and who is on a new event: a login that was seen before counts as well.
         touched as (
             select node
             from {{ ref("int_identifiers_touched") }}
-            {%- for column in columns %}
-                union all
-                select {{ column.name }}_node
-                from
-                    {{ ref("int_identifiers_collected") }}
-                    {{ where_new(is_increment) }} and {{ column.name }}_node is not null
-            {%- endfor %}
+            union all
+            select node
+            from {{ ref("int_identifiers_observed") }} {{ where_new(is_increment) }}
         ),
 
         -- Logins of somebody who was touched count on weaker identifiers that others use as well.

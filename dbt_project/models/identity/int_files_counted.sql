@@ -21,7 +21,7 @@ with
                 sum({{ seconds_between("cast('2000-01-01' as timestamp)", "received_at") }}) as bigint
             ) as received_seconds
         from {{ ref("int_events_accepted") }}
-        where file_id in (select file_id from counted where file_id like 'table %')
+        where file_id like 'table %'
         group by file_id
     ),
 

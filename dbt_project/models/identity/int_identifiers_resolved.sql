@@ -3,10 +3,9 @@
 -- after its first-seen identifier, so its id needs no memory: every rebuild finds the same one, and an id
 -- that was ever published is some identifier's id and resolves to whoever holds that identifier now.
 {%- set is_increment = is_increment("int_identifiers_touched") %}
+{%- set observed = ref("int_identifiers_touched") if is_increment else ref("int_identifiers_observed") %}
 with
-    observed as (
-        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
-    ),
+    observed as (select * from {{ observed }}),
 
     grouped as (
         select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment, ["node"]) }}
@@ -50,12 +49,12 @@ with
     founders as (
         select
             held.component,
-            {{ first_by("observed.identifier_id", ["observed.first_event_id", "observed.priority", "observed.identifier_value"]) }}
+            {{ first_by("observed.identifier_id", ["observed.first_event_id", "observed.priority", "observed.identifier_value", "observed.identifier_id"]) }}
             as profile_id
         from held
         inner join
             firsts on held.component = firsts.component and held.first_received_at = firsts.first_received_at
-        inner join {{ ref("int_identifiers_observed") }} as observed on held.node = observed.node
+        inner join {{ observed }} as observed on held.node = observed.node
         group by held.component
     )
 

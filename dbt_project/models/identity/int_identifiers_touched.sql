@@ -2,7 +2,8 @@
 -- The identifiers of every group that this run's events tell something new about, or a reviewed line: what
 -- is resolved anew. An event that repeats what earlier ones said only adds to their counts. All evidence
 -- among touched identifiers is theirs, for it lies inside a group, or one of its ends is on a new event. What
--- reviewed lines name is touched as long as they stand, and once more when they are gone.
+-- reviewed lines name is touched as long as they stand, and once more when they are gone. What is known of
+-- each is here as well, so that it is looked up once.
 {%- set is_increment = is_increment("int_identifiers_observed") %}
 {%- set columns = config_identity().columns if is_increment else [] %}
 with
@@ -50,8 +51,18 @@ with
             inner join groups on grouped.component = groups.component
         )
     {%- else -%} nodes as (select node, is_reviewed from causes)
-    {%- endif %}
+    {%- endif %},
 
-select node, max(is_reviewed) as is_reviewed
-from nodes
-group by node
+    touched as (select node, max(is_reviewed) as is_reviewed from nodes group by node)
+
+select
+    observed.identifier_id,
+    observed.node,
+    observed.identifier_type,
+    observed.identifier_value,
+    observed.first_event_id,
+    observed.priority,
+    touched.is_reviewed,
+    observed.first_received_at
+from {{ ref("int_identifiers_observed") }} as observed
+inner join touched on observed.node = touched.node

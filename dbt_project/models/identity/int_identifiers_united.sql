@@ -2,6 +2,7 @@
 -- Inside groups that break a rule: the best evidence first (of the strongest types, then first seen), and
 -- none that would break it. depends_on: {{ ref("int_rules_broken") }}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
+{%- set observed = ref("int_identifiers_touched") if is_increment else ref("int_identifiers_observed") %}
 with
     broken as (select distinct component from {{ ref("int_rules_broken") }}),
 
@@ -15,9 +16,7 @@ with
 
     included as (select * from {{ ref("int_identifiers_included") }}),
 
-    observed as (
-        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
-    ),
+    observed as (select * from {{ observed }}),
 
     evidence as (
         select linked.*, x.component

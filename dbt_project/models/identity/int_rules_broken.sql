@@ -4,6 +4,7 @@
 -- of which a profile may hold one. Identifiers that were included with each other count as one.
 {%- set limited = config_identity().identifiers | selectattr("limit") | list %}
 {%- set is_increment = is_increment("int_identifiers_touched") %}
+{%- set observed = ref("int_identifiers_touched") if is_increment else ref("int_identifiers_observed") %}
 with
     grouped as (
         select * from {{ ref("int_identifiers_grouped") }} {{ where_touched(is_increment, ["node"]) }}
@@ -13,9 +14,7 @@ with
 
     kept_apart as (select node_a, node_b from {{ ref("int_overrides_applied") }} where action = 'apart'),
 
-    observed as (
-        select * from {{ ref("int_identifiers_observed") }} {{ where_touched(is_increment, ["node"]) }}
-    ),
+    observed as (select * from {{ observed }}),
 
     limited as (
         select
