@@ -41,7 +41,7 @@ COMPONENTS = [1, 1, 0, 0]
 LOOPS = {
     "connected_components": ("identity/int_identifiers_grouped", COMPONENTS),
     "merge_replay": ("identity/int_profiles_merged", [1, 1, *COMPONENTS]),
-    "ranked_union": ("identity/int_identifiers_united", [2, 1, *COMPONENTS, 1, 1, 1, 0]),
+    "ranked_union": ("identity/int_identifiers_united", [2, 1, *COMPONENTS, 1, 1, 0]),
     "succession": ("identity/int_identifiers_passed", [1, 1, 0]),
 }
 # What stands in for the warehouse while the copy of the project compiles. Whether a log is there already is a variable. A loop's

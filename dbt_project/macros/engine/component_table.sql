@@ -75,8 +75,8 @@
 
     {#- Roots follow nobody; neither do nodes of which every edge leads back. -#}
     {%- do work_table(name,
-        "select node, component from " ~ found.nodes ~ " as followers union all select node, node from (select component as node from "
-        ~ found.nodes ~ " as followers union select edges.a from " ~ prefix ~ "edges_0 as edges left join " ~ found.nodes
+        "select node, component from " ~ found.nodes ~ " as followers union all select distinct node, node from (select component as node from "
+        ~ found.nodes ~ " as followers union all select edges.a from " ~ prefix ~ "edges_0 as edges left join " ~ found.nodes
         ~ " as followers on edges.a = followers.node where edges.a = edges.b and followers.node is null) as roots") -%}
     {%- do drop_work_tables(tables) -%}
     {{ return(name) }}
