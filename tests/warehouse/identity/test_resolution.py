@@ -121,6 +121,29 @@ def add_overrides(world: World) -> None:
                 group |= dict.fromkeys(joined, joined)
 
 
+def write_beside(connection: duckdb.DuckDBPyConnection, worlds: list[World]) -> None:
+    """Write what delivered events need beside them: their phone numbers, normalised, and the worlds' reviewed lines."""
+    connection.execute(
+        """insert into raw.phone_numbers select distinct phone, 'GB', regexp_extract(phone, '[+][0-9]+')
+        from events.int_events_accepted where phone like '%+%'"""
+    )
+    lines = [
+        (
+            "profile",
+            o.first.value,
+            o.first.type,
+            o.action,
+            o.second and o.second.value,
+            o.second and o.second.type,
+            "reviewed",
+        )
+        for world in worlds
+        for o in world.overrides
+    ]
+    if lines:
+        connection.executemany("insert into reference.identity_overrides values (?, ?, ?, ?, ?, ?, ?)", lines)
+
+
 class Warehouse:
     """A bare DuckDB that resolves worlds."""
 
@@ -150,25 +173,7 @@ class Warehouse:
         table = pa.table([pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), arrow, strict=True)], names)
         self.connection.register("delivered", table)
         self.connection.execute("insert into events.int_events_accepted select * from delivered")
-        self.connection.execute(
-            """insert into raw.phone_numbers select distinct phone, 'GB', regexp_extract(phone, '[+][0-9]+')
-            from events.int_events_accepted where phone like '%+%'"""
-        )
-        lines = [
-            (
-                "profile",
-                o.first.value,
-                o.first.type,
-                o.action,
-                o.second and o.second.value,
-                o.second and o.second.type,
-                "reviewed",
-            )
-            for world in worlds
-            for o in world.overrides
-        ]
-        if lines:
-            self.connection.executemany("insert into reference.identity_overrides values (?, ?, ?, ?, ?, ?, ?)", lines)
+        write_beside(self.connection, worlds)
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return the rows of every table that lasts; what a run adds is its own affair."""

@@ -18,7 +18,7 @@ from orchestration.lib import config
 from tests.conftest import ROOT
 from tests.warehouse.bare import EVENTS, IDENTITY, SQL_TRAITS, BareProject, prepare
 from tests.warehouse.helpers import dice
-from tests.warehouse.identity.test_resolution import SETTINGS, START, World, add_overrides, make_world
+from tests.warehouse.identity.test_resolution import SETTINGS, START, World, add_overrides, make_world, write_beside
 
 PROFILES = (
     "profile_events",
@@ -152,25 +152,7 @@ class Shop:
         self.connection.register("delivered", table)
         self.connection.execute("create or replace table events.int_events_accepted as from delivered")
         self.connection.execute("create or replace view events.events as from events.int_events_accepted")
-        self.connection.execute(
-            """insert into raw.phone_numbers select distinct phone, 'GB', regexp_extract(phone, '[+][0-9]+')
-            from events.int_events_accepted where phone like '%+%'"""
-        )
-        lines = [
-            (
-                "profile",
-                o.first.value,
-                o.first.type,
-                o.action,
-                o.second and o.second.value,
-                o.second and o.second.type,
-                "reviewed",
-            )
-            for world in worlds
-            for o in world.overrides
-        ]
-        if lines:
-            self.connection.executemany("insert into reference.identity_overrides values (?, ?, ?, ?, ?, ?, ?)", lines)
+        write_beside(self.connection, worlds)
         self.project.as_of = as_of.isoformat()
         self.project.run(MODELS[:models])
 
