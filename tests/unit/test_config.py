@@ -233,6 +233,13 @@ def test_a_sync_of_an_unknown_audience_is_refused_with_the_known_ones(project: P
     assert "winback_ads" in caught.value.where
 
 
+@pytest.mark.parametrize("pattern", ["(?i)^test", "^(?!staff)", "[0-9", "\\\\d+"])
+def test_a_pattern_that_engines_read_differently_is_refused_with_its_line(project: Path, pattern: str) -> None:
+    _edit(project, "identity", '"^[0-]*$"', f'"{pattern}"')
+    with pytest.raises(UsageError, match=r"identity\.yml:[0-9]+ .*patterns"):
+        config.read_all(project / "config", project / "models")
+
+
 HOSTILE = [
     "{{ 1 / 0 }}",
     "{% raw %}",
