@@ -58,7 +58,7 @@
         {%- set spans.length = half -%}
     {%- endfor -%}
 
-    {%- set result = replace_table(
+    {%- set result = store_rows(
         "select evidence.component, cast(evidence.b - sizes.members_before as bigint) as seniority,"
         ~ " cast(evidence.a - sizes.members_before as bigint) as successor, evidence.evidence_number"
         ~ " from " ~ prefix ~ "evidence_" ~ (state.pass % 2) ~ " as evidence inner join " ~ prefix ~ "sizes as sizes"

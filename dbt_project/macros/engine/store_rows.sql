@@ -1,6 +1,6 @@
 {# The end of a materialization: the rows of `sql` become the model's table, or, if is_increment said so, replace a part of it. Which
    part, the model's meta says: `key` (rows with the key of a new row) or `touched` (rows in which this column has a value
-   that the model named to is_increment holds in its column of that name); with neither, all rows. `also` names rows besides.
+   that the model named to is_increment holds in its column of that name, or in its column `touched_key`); with neither, all rows. `also` names rows besides.
    `events_only`: where no file is new, there is nothing to store.
    A table that is being changed has no state, so that a run that dies here is followed by a whole one. A table
    built whole where a part was due leaves nothing that others could add to: they are built whole as well. #}
@@ -24,7 +24,7 @@
             {%- set key = meta.get("key") | join(", ") -%}
             {%- do run_query("delete from " ~ this ~ " where (" ~ key ~ ") in (select " ~ key ~ " from " ~ new ~ ")") -%}
         {%- elif meta.get("touched") -%}
-            {%- do run_query("delete from " ~ this ~ " where " ~ meta.get("touched") ~ " in (select " ~ meta.get("touched") ~ " from " ~ ref(increment.source) ~ ")") -%}
+            {%- do run_query("delete from " ~ this ~ " where " ~ meta.get("touched") ~ " in (select " ~ meta.get("touched_key", meta.get("touched")) ~ " from " ~ ref(increment.source) ~ ")") -%}
         {%- else -%}
             {%- do run_query("delete from " ~ this) -%}
         {%- endif -%}

@@ -15,7 +15,7 @@
             ~ steps[-1] ~ " as step inner join " ~ ends ~ " as ends on step.successor_id = ends.identifier_id")) -%}
         {%- set state.found = scalar("select count(*) from " ~ step) -%}
     {%- endfor -%}
-    {%- set result = replace_table("select * from " ~ (steps or [ends]) | join(" union all select * from ")) -%}
+    {%- set result = store_rows("select * from " ~ (steps or [ends]) | join(" union all select * from ")) -%}
     {%- do drop_work_tables(steps + [ends]) -%}
     {{ return(result) }}
 {% endmaterialization %}

@@ -1,12 +1,17 @@
+{{ config(materialized="increment", meta={"touched": "identifier_id"}) }}
 -- Replay of today's used evidence in the order of receipt: after each event, who held what.
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
     identifiers as (
         select identifier_id, first_event_id, first_received_at, profile_id
         from {{ ref("int_identifiers_held") }}
-        where profile_id is not null
+        where profile_id is not null {{ where_touched(is_increment, ["node"], "and") }}
     ),
 
-    replayed as (select distinct component from {{ ref("int_evidence_ordered") }}),
+    replayed as (
+        select distinct component
+        from {{ ref("int_evidence_ordered") }} {{ where_touched(is_increment, ["component"]) }}
+    ),
 
     -- In a profile that never merged, everything belonged to its first identifier from the start.
     born as (
@@ -29,7 +34,9 @@ with
         from born
         union all
         select identifier_id, successor_id, event_id, evidence_number, merged_at
-        from {{ ref("int_identifiers_passed") }}
+        from
+            {{ ref("int_identifiers_passed") }}
+            {{ where_touched(is_increment, ["identifier_id"], key="identifier_id") }}
     ),
 
     -- Of what one event brought about, only the end is history.

@@ -1,6 +1,10 @@
+{{ config(materialized="increment", meta={"touched": "identifier_id"}) }}
 -- When an identifier ceased to name a profile, by which event, and which one names it from then on.
+{%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    merged as (select * from {{ ref("int_profiles_merged") }}),
+    merged as (
+        select * from {{ ref("int_profiles_merged") }} {{ where_touched(is_increment, ["component"]) }}
+    ),
 
     evidence as (select * from {{ ref("int_evidence_ordered") }}),
 

@@ -25,6 +25,7 @@ TYPES = ("user_id", "email", "phone", "anonymous_id")
 SHIPPED = yaml.safe_load((ROOT / "dbt_project" / "config" / "identity.yml").read_text(encoding="utf-8"))
 WORLDS = 150
 START = datetime(2026, 1, 1)  # noqa: DTZ001 (the warehouse's times are UTC without zone)
+MODELS = (*IDENTITY, *HISTORY, *EVENTS)
 
 
 def settings(**changes: Any) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Warehouse:
     def resolve(self, worlds: list[World], *, shuffled: int = 0) -> list[Resolution]:
         """Return what the models say about each world."""
         self.write(worlds, shuffled=shuffled)
-        self.project.run((*IDENTITY, *HISTORY, *EVENTS))
+        self.project.run(MODELS)
         return self.read(worlds)
 
     def write(self, worlds: list[World], *, shuffled: int = 0) -> None:
@@ -177,7 +178,7 @@ class Warehouse:
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return the rows of every table that lasts; what a run adds is its own affair."""
-        names = [name for name in (*IDENTITY, *EVENTS) if name not in ("int_files_counted", "int_identifiers_touched")]
+        names = [name for name in MODELS if name not in ("int_files_counted", "int_identifiers_touched")]
         exclude = {
             "int_identifiers_collected": "exclude (new_event_count, run_number, first_run_number)",
             "int_events_resolved": "exclude (former_profile_id, run_number)",
@@ -395,7 +396,7 @@ def test_increments_equal_a_rebuild(name: str) -> None:
         for warehouse in (piecemeal, at_once):
             warehouse.project.full_refresh = warehouse is at_once
             warehouse.write(known, shuffled=load)
-            warehouse.project.run((*IDENTITY, *EVENTS))
+            warehouse.project.run(MODELS)
         found, wanted = piecemeal.tables(), at_once.tables()
         assert [table for table in wanted if found[table] != wanted[table]] == [], f"after load {load}"
         increments += piecemeal.files_kept() > 0
@@ -422,9 +423,9 @@ def test_what_cannot_be_added_to_is_built_whole() -> None:
         for each in (warehouse, at_once):
             each.write(known)
 
-    def resolved(models: Sequence[str] = IDENTITY) -> int:
-        warehouse.project.run((*models, *EVENTS))
-        at_once.project.run((*IDENTITY, *EVENTS))
+    def resolved(models: Sequence[str] = MODELS) -> int:
+        warehouse.project.run(models)
+        at_once.project.run(MODELS)
         assert warehouse.tables() == at_once.tables()
         return warehouse.files_kept()
 
@@ -435,17 +436,17 @@ def test_what_cannot_be_added_to_is_built_whole() -> None:
     deliver(2, without=4)  # an event of a collected file is gone
     assert resolved() == 0
     deliver(3)
-    warehouse.project.run(IDENTITY[:4])
+    warehouse.project.run(MODELS[:4])
     assert resolved() == 0  # the run died and starts anew
     deliver(4)
-    warehouse.project.run(IDENTITY[:8])
-    assert resolved(IDENTITY[8:]) == 3  # the run is taken up where it died
-    for again in ("int_identifiers_collected", "int_identifiers_touched", "int_identifiers_resolved"):
+    warehouse.project.run(MODELS[:8])
+    assert resolved(MODELS[8:]) == 3  # the run is taken up where it died
+    for again in ("int_identifiers_collected", "int_identifiers_touched", "int_identifiers_resolved", "int_evidence_ordered"):
         deliver(2)
         assert resolved() == 0
         deliver(3)
-        position = IDENTITY.index(again) + 1
-        resolved((*IDENTITY[:position], again, *IDENTITY[position:]))
+        position = MODELS.index(again) + 1
+        resolved((*MODELS[:position], again, *MODELS[position:]))
 
     # A later as-of time shows an event of a collected file, while another of it is gone: as many as before, not the same.
     deliver(4)
@@ -465,9 +466,9 @@ def test_dbt_finds_what_an_increment_refers_to() -> None:
     events = make_world(0, "references", chosen).events
     warehouse, hidden = Warehouse(chosen), {}
     warehouse.write([World(0, chosen, events[1:], [])])
-    warehouse.project.run(IDENTITY)
+    warehouse.project.run(MODELS)
     warehouse.write([World(0, chosen, [replace(events[0], file_id="2"), *events[1:]], [])])
-    for name in IDENTITY:
+    for name in (*IDENTITY, *HISTORY):
         in_part, whole = (warehouse.project.references(name, full_refresh=whole) for whole in (False, True))
         hidden[name] = in_part - whole - {"int_identifiers_touched", "int_files_counted"}
         warehouse.project.build(name)
@@ -488,7 +489,7 @@ def test_a_login_that_was_seen_before_takes_the_events_near_it() -> None:
     found = []
     for count in (3, 4):
         warehouse.write([World(0, chosen, events[:count], [])])
-        warehouse.project.run((*IDENTITY, *EVENTS))
+        warehouse.project.run(MODELS)
         people = dict(warehouse.connection.execute("select event_id, profile_id from identity.int_events_resolved").fetchall())
         found.append([number for number in range(count) if people[f"e-0-{number}"] == people["e-0-2"]])
     assert warehouse.files_kept() == 1
