@@ -28,60 +28,9 @@ with
             where node_a in (select node from touched)
         ),
 
-        resolving as (
-            select combination
-            from
-                {{ ref("int_identifiers_collected") }}
-                {{ where_new(is_increment) }}
-                or coalesce(
-                    {% for column in columns %}{{ column.name }}_node{{ ", " if not loop.last }}{% endfor %}
-                )
-                in (select node from touched_sides)
-        ),
-
-        -- With the logins on what these may share with others.
-        collected as (
-            select *
-            from {{ ref("int_identifiers_collected") }}
-            where
-                combination in (select combination from resolving)
-                {%- for column in columns[1:] %}
-                    or {{ column.name }}_node in (select node from touched_sides)
-                {%- endfor %}
-        ),
-
-        events as (
-            select
-                event_id,
-                {{ combination_key(columns | map(attribute="name") | list) }} as combination,
-                cast(null as {{ dbt.type_string() }}) as former_profile_id,
-                true as is_new,
-                occurred_at
-            from {{ ref("int_events_accepted") }}
-            where file_id in (select file_id from {{ ref("int_files_counted") }} where is_new)
-            union all
-            select event_id, combination, profile_id, false, occurred_at
-            from {{ this }}
-            where combination in (select combination from collected)
-        ),
-    {%- else -%}
-        collected as (select * from {{ ref("int_identifiers_collected") }}),
-
-        events as (
-            select
-                event_id,
-                {{ combination_key(columns | map(attribute="name") | list) }} as combination,
-                occurred_at
-            from {{ ref("int_events_accepted") }}
-        ),
     {%- endif %}
 
-    holders as (
-        select held.node, held.component, identifiers.profile_id
-        from {{ ref("int_identifiers_held") }} as held
-        inner join
-            {{ ref("profile_identifiers") }} as identifiers on held.identifier_id = identifiers.identifier_id
-    ),
+    holders as (select node, component, profile_id from {{ ref("int_identifiers_resolved") }}),
 
     refused as (
         select linked.node_a, linked.node_b
@@ -107,6 +56,89 @@ with
     ),
 
     contested as (select distinct node from contested_sides),
+
+    {% if is_increment -%}
+        -- Whose profile is another than before, and what is on evidence with it: that may be disputed no
+        -- more.
+        moved as (select node from {{ ref("int_identifiers_resolved") }} {{ where_new(is_increment) }}),
+
+        moved_links as (
+            select node_a, node_b
+            from {{ ref("int_identifiers_linked") }}
+            where node_a in (select node from moved) or node_b in (select node from moved)
+        ),
+
+        -- What several people use, and of which something is new.
+        disputed_anew as (select node from contested where node in (select node from touched_sides)),
+
+        resolving_nodes as (
+            select node
+            from moved
+            union all
+            select node_a
+            from moved_links
+            union all
+            select node_b
+            from moved_links
+            union all
+            select node
+            from disputed_anew
+        ),
+
+        resolving as (
+            select combination
+            from {{ ref("int_identifiers_collected") }}
+            where
+                coalesce(
+                    {% for column in columns %}{{ column.name }}_node{{ ", " if not loop.last }}{% endfor %}
+                )
+                in (select node from resolving_nodes)
+        ),
+
+        -- With the logins on what is disputed.
+        reading as (
+            select combination
+            from resolving
+            {%- for column in columns[1:] %}
+                union all
+                select combination
+                from {{ ref("int_identifiers_collected") }}
+                where {{ column.name }}_node in (select node from disputed_anew)
+            {%- endfor %}
+        ),
+
+        collected as (
+            select *
+            from
+                {{ ref("int_identifiers_collected") }}
+                {{ where_new(is_increment) }} or combination in (select combination from reading)
+        ),
+
+        events as (
+            select
+                event_id,
+                {{ combination_key(columns | map(attribute="name") | list) }} as combination,
+                cast(null as {{ dbt.type_string() }}) as former_profile_id,
+                true as is_new,
+                occurred_at
+            from {{ ref("int_events_accepted") }}
+            where file_id in (select file_id from {{ ref("int_files_counted") }} where is_new)
+            union all
+            select event_id, combination, profile_id, false, occurred_at
+            from {{ this }}
+            where combination in (select combination from reading)
+        ),
+    {%- else -%}
+        collected as (select * from {{ ref("int_identifiers_collected") }}),
+
+        events as (
+            select
+                event_id,
+                {{ combination_key(columns | map(attribute="name") | list) }} as combination,
+                occurred_at
+            from {{ ref("int_events_accepted") }}
+        ),
+    {%- endif %}
 
     strongest as (
         select
@@ -239,7 +271,7 @@ with
             from events
             left join resolved on events.combination = resolved.combination
             left join told on events.event_id = told.event_id
-            where events.combination in (select combination from resolving)
+            where events.is_new or events.combination in (select combination from resolving)
         ),
 
         runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }})

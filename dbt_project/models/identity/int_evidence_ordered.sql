@@ -4,9 +4,7 @@
 -- evidence joined them. What a reviewed line joins counts as joined once both were seen.
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
-    ranked as (
-        select * from {{ ref("int_identifiers_ranked") }} {{ where_touched(is_increment, ["node"]) }}
-    ),
+    ranked as (select * from {{ ref("int_identifiers_ranked") }} {{ where_touched(is_increment, ["node"]) }}),
 
     used as (
         select

@@ -2,6 +2,7 @@
 -- The group that holds each identifier (null where it is shared), and the profile it is. A profile is named
 -- after its first-seen identifier, so its id needs no memory: every rebuild finds the same one, and an id
 -- that was ever published is some identifier's id and resolves to whoever holds that identifier now.
+-- `run_number` is the last run that gave it another profile (0: a whole one).
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 {%- set observed = ref("int_identifiers_touched") if is_increment else ref("int_identifiers_observed") %}
 with
@@ -57,7 +58,31 @@ with
         inner join {{ observed }} as observed on held.node = observed.node
         group by held.component
     )
+{%- if is_increment -%}
+        ,
 
-select held.node, founders.profile_id, held.component
-from held
-left join founders on held.component = founders.component
+        former as (
+            select node, profile_id, run_number from {{ this }} where node in (select node from observed)
+        ),
+
+        runs as (select max(run_number) as run_number from {{ ref("int_files_counted") }})
+
+    select
+        held.node,
+        founders.profile_id,
+        held.component,
+        case
+            when former.node is null or coalesce(former.profile_id, '') <> coalesce(founders.profile_id, '')
+            then runs.run_number
+            else former.run_number
+        end as run_number
+    from held
+    cross join runs
+    left join founders on held.component = founders.component
+    left join former on held.node = former.node
+{%- else %}
+
+    select held.node, founders.profile_id, held.component, cast(0 as bigint) as run_number
+    from held
+    left join founders on held.component = founders.component
+{%- endif %}

@@ -184,7 +184,8 @@ class Warehouse:
             "int_events_resolved": "exclude (former_profile_id, run_number)",
         }
         exclude |= dict.fromkeys(
-            ("int_identifiers_observed", "int_identifiers_linked", "int_identifiers_held"), "exclude (run_number)"
+            ("int_identifiers_observed", "int_identifiers_linked", "int_identifiers_resolved", "int_identifiers_held"),
+            "exclude (run_number)",
         )
         return {
             name: self.connection.execute(f"select * {exclude.get(name, '')} from identity.{name} order by all").fetchall()
