@@ -18,7 +18,7 @@
                     and coalesce(type, '') <> 'group'
                 {%- endif %}
                 {%- for condition in place.when %}
-                    and {{ json_text(condition.column, condition.path) }} = '{{ condition.value | replace("'", "''") }}'
+                    and {{ json_text(condition.column, condition.path) }} = {{ text_literal(condition.value) }}
                 {%- endfor %}
                 then nullif({{ text }}, '')
         end
