@@ -175,7 +175,9 @@ def test_a_misspelt_key_is_named_rather_than_the_key_it_leaves_missing(project: 
     assert caught.value.where == f"{file}:{_line_of(file, 'purpse:')} (syncs.1.purpse)"
 
 
-@pytest.mark.parametrize("broken", ["syncs: [", "syncs:\n  - name: a\n   bad: indent", "syncs:\n\t- name: x", 'a: "open', "syncs: []\nsyncs: []"])
+@pytest.mark.parametrize(
+    "broken", ["syncs: [", "syncs:\n  - name: a\n   bad: indent", "syncs:\n\t- name: x", 'a: "open', "syncs: []\nsyncs: []"]
+)
 def test_what_is_no_yaml_is_refused_with_its_line(tmp_path: Path, broken: str) -> None:
     file = tmp_path / "syncs.yml"
     file.write_text("# a comment\n" + broken, encoding="utf-8")
