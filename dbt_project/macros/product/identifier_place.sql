@@ -4,7 +4,7 @@
     {%- set last = place.external or place.parameter or (place.path[-1] if place.path else none) -%}
     {%- set text -%}
         {%- if place.external -%} {{ external_id(place.column, place.external) }}
-        {%- elif place.parameter -%} {{ url_parameter(json_text(place.column, place.path), place.parameter) }}
+        {%- elif place.parameter -%} {{ url_identifier(json_text(place.column, place.path), place.parameter) }}
         {%- elif place.path -%} {{ json_text(place.column, place.path) }}
         {%- else -%} {{ place.column }}
         {%- endif -%}

@@ -63,6 +63,23 @@ CALLS: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
         {"type": "page", "anonymousId": "a4", "context": {"page": {"url": "https://shop.example/?ajs_aid=a4"}}},
         {("anonymous_id", "a4")},
     ),
+    "an address says them encoded": (
+        {
+            "type": "page",
+            "anonymousId": "a16",
+            "context": {"page": {"url": "https://shop.example/?ajs_uid=ada%2Bnews%40shop.example&ajs_aid=auth0%7c16"}},
+        },
+        {("anonymous_id", "a16"), ("anonymous_id", "auth0|16"), ("user_id", "ada+news@shop.example")},
+    ),
+    "external ids of a company": (
+        {
+            "type": "track",
+            "event": "X",
+            "anonymousId": "a17",
+            "context": {"externalIds": [{"id": "C17", "type": "crm_id", "collection": "accounts", "encoding": "none"}]},
+        },
+        {("anonymous_id", "a17")},
+    ),
     "external ids": (
         {
             "type": "track",
