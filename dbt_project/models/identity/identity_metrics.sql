@@ -29,6 +29,47 @@ with
         from profiles
     ),
 
+    overrides as (select * from {{ ref("int_overrides_read") }}),
+
+    named as (
+        select identifier_value_a as identifier_value
+        from overrides
+        union all
+        select identifier_value_b
+        from overrides
+    ),
+
+    known_values as (
+        select identifier_type, identifier_value, profile_id
+        from identifiers
+        where identifier_value in (select identifier_value from named where identifier_value is not null)
+    ),
+
+    -- A misspelt line is about somebody who was never seen: it does nothing, and nothing else says so.
+    reviewed as (
+        select
+            case
+                when overrides.action = 'block'
+                then 'blocks'
+                when x.identifier_type is null or y.identifier_type is null
+                then 'without effect: never seen'
+                when overrides.action = 'include' and (x.profile_id is null or y.profile_id is null)
+                then 'without effect: shared'
+                when overrides.action = 'include'
+                then 'joins'
+                else 'keeps apart'
+            end as effect
+        from overrides
+        left join
+            known_values as x
+            on overrides.identifier_type_a = x.identifier_type
+            and overrides.identifier_value_a = x.identifier_value
+        left join
+            known_values as y
+            on overrides.identifier_type_b = y.identifier_type
+            and overrides.identifier_value_b = y.identifier_value
+    ),
+
     counted as (
         select
             'profiles' as metric,
@@ -54,6 +95,10 @@ with
         from {{ ref("identity_links") }}
         where status = 'refused'
         group by reason
+        union all
+        select 'reviewed lines', effect, count(*)
+        from reviewed
+        group by effect
         union all
         select 'merges by day', cast({{ local_date("merged_at") }} as {{ dbt.type_string() }}), count(*)
         from {{ ref("profile_merges") }}
