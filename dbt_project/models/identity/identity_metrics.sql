@@ -1,4 +1,6 @@
--- The health of identity, a number a row. Shares are of one: 0.25 is a quarter.
+-- The health of identity, a number a row. Shares are of one: 0.25 is a quarter. Known is who
+-- profiles.profiles
+-- calls so; whom a device's id alone names is not.
 with
     identifiers as (select * from {{ ref("profile_identifiers") }}),
 
@@ -6,7 +8,7 @@ with
         select
             profile_id,
             count(*) as identifier_count,
-            max(case when identifier_type <> 'anonymous_id' then 1 else 0 end) as is_known
+            max(case when identifier_type in ('user_id', 'email', 'phone') then 1 else 0 end) as is_known
         from identifiers
         where profile_id is not null
         group by profile_id
