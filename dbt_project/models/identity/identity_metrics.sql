@@ -1,6 +1,5 @@
--- The health of identity, a number a row. Shares are of one: 0.25 is a quarter. Known is who
--- profiles.profiles
--- calls so; whom a device's id alone names is not.
+-- The health of identity, a number a row. Shares are of one: 0.25 is a quarter. Known is who has a login, an
+-- e-mail or a phone, as in profiles.profiles; a device's id makes nobody known.
 with
     identifiers as (select * from {{ ref("profile_identifiers") }}),
 
