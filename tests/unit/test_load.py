@@ -628,6 +628,19 @@ def test_a_killed_load_leaves_every_file_whole_or_absent_and_the_next_completes_
     assert 0 < survivors[-2] < survivors[-1]
 
 
+# ---------------------------------------------------------------- the salt
+
+
+def test_another_salt_is_refused_once_a_file_was_loaded(con, deliver):
+    Embedded(con).ensure_tables("better")
+    Embedded(con).ensure_tables("salt")
+    deliver(b'{"messageId":"first"}')
+    with pytest.raises(UsageError, match="TESSERA_SALT") as refused:
+        Embedded(con).ensure_tables("secret")
+    assert "secret" not in str(refused.value)
+    Embedded(con).ensure_tables("salt")
+
+
 # ---------------------------------------------------------------- phones
 
 
