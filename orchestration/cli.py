@@ -198,11 +198,11 @@ def profile(
 
 @app.command()
 def explain(
-    first: Annotated[str, typer.Argument(metavar="TYPE:VALUE", help="Such as email:jane@example.com.")],
+    first: Annotated[str, typer.Argument(metavar="TYPE:VALUE", help="Such as email:jane@example.com, or profile_id:…")],
     second: Annotated[
         str | None, typer.Argument(metavar="TYPE:VALUE", help="Another one; without it: the whole profile.")
     ] = None,
-    sql: Annotated[bool, typer.Option("--sql", help="Print the query instead of its answer (two identifiers).")] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the query instead of its answer.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say why two identifiers are one person, or why not; with one, show its profile as evidence."""
@@ -210,8 +210,6 @@ def explain(
     from orchestration.lib import publish
 
     if sql:
-        if second is None:
-            raise UsageError("--sql needs two identifiers.", fix="tessera explain TYPE:VALUE TYPE:VALUE --sql")
         print(explaining.sql(paths.published(), first, second))
         return
     found = explaining.explain(paths.published(), first, second)

@@ -49,6 +49,7 @@ def load_landing(opened: Warehouse) -> load.LoadReport:
     inputs = config.read(paths.CONFIG / "inputs.yml")
     schemas = [place.schema_ for place in inputs.segment_tables if not place.database]
     load.normalise_landed_phones(opened, schemas, region=identity.default_region)
+    load.normalise_known_phones(opened, region=identity.default_region)
     report.raise_for_refused()
     return report
 

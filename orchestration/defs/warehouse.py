@@ -38,10 +38,12 @@ def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, workspace
         yield from invocation.stream()
         results = _results(invocation)
         if not invocation.is_successful():
+            tests = [result["unique_id"].split(".")[2] for result in results if result["status"] == "fail"]
+            rows = f"; `tessera dbt show --output json --select {tests[0]}` prints the rows of the failed test" if tests else ""
             raise TesseraError(
                 "dbt build failed.",
                 found="\n" + "\n".join(_failures(results)),
-                fix="correct what is named",
+                fix=f"correct what is named{rows}",
             )
         kinds = Counter(result["unique_id"].split(".")[0] for result in results)
         note(f"{kinds['model'] + kinds['seed']} models and seeds, {kinds['test']} tests")

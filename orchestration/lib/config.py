@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import phonenumbers
 import yaml
 from pydantic import (
     AfterValidator,
@@ -45,11 +46,26 @@ def _pattern(value: str) -> str:
         raise ValueError(f"not a regular expression ({error})") from None
     if re.search(r"\(\?[=!<a-z]|\\[a-zA-Z]", value):
         raise ValueError("look-around, flags and \\d-like classes differ between engines; write classes such as [0-9]")
+    if all(re.search(value, text) for text in ("jane", "7", "+")):
+        raise ValueError("a pattern of some values; this one matches every value")
     return value
 
 
 Name = Annotated[str, AfterValidator(_identifier)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class Loader(yaml.SafeLoader):
+    """YAML in which a key occurs once: plain YAML would take the last and say nothing."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} occurs twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
 
 
 class _Strict(BaseModel):
@@ -77,11 +93,37 @@ KNOWN_NORMALISATIONS = {"email": "lower", "phone": "phone"}
 KNOWN_LIMITS = {"user_id": 1, "email": 5}
 CALL_FIELDS = {"userId": "user_id", "anonymousId": "anonymous_id", "groupId": "group_id"}
 PHONE_PLACES = {"traits.phone", "context.traits.phone"}
+# A type is a column of staging and of identity: it must be none of theirs, nor a word of SQL.
+TAKEN = {
+    "event_id", "type", "event", "event_version", "previous_id", "source_id", "file_id", "name", "properties", "traits",
+    "context", "line_number", "timestamp", "client_at", "original_at", "sent_at", "received_at", "claimed_at", "occurred_at",
+    "has_unreadable_time", "combination", "event_count", "new_event_count", "run_number", "first_run_number", "first_event_id",
+    "first_occurred_at", "last_occurred_at", "first_received_at",
+    "all", "and", "any", "array", "as", "asc", "both", "case", "cast", "check", "collate", "column", "constraint", "create",
+    "cross", "current_user", "default", "desc", "distinct", "do", "else", "end", "except", "exists", "false", "fetch", "for",
+    "foreign", "from", "full", "grant", "group", "having", "in", "inner", "intersect", "into", "is", "join", "lateral",
+    "leading", "left", "like", "limit", "minus", "natural", "not", "null", "offset", "on", "only", "or", "order", "outer",
+    "primary", "qualify", "references", "right", "select", "session_user", "some", "table", "then", "to", "trailing", "true",
+    "union", "unique", "unknown", "user", "using", "when", "where", "window", "with",
+}  # fmt: skip
 PLACE = re.compile(
     r"(?P<field>userId|anonymousId|groupId)"
     r"|context\.externalIds\[(?P<external>[a-z][a-z0-9_.]*)\]"
-    r"|(?P<column>traits|context|properties)\.(?P<path>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)(\?(?P<parameter>[A-Za-z_]\w*))?"
+    r"|(?P<column>traits|context|properties)\.(?P<path>[A-Za-z0-9_$ -]+(\.[A-Za-z0-9_$ -]+)*)(\?(?P<parameter>[A-Za-z_]\w*))?"
 )
+
+
+def _type_name(value: str) -> str:
+    if value in TAKEN or value.endswith("_node"):
+        raise ValueError("this name is taken, by SQL or by a column of every event; choose another, such as card_number")
+    return value
+
+
+TypeName = Annotated[Name, AfterValidator(_type_name)]
+
+
+def _json_text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 class Place(_Strict):
@@ -89,7 +131,7 @@ class Place(_Strict):
     `context.externalIds[crm_id]`; `when` maps paths to the text that must stand there, such as context.device.type: android."""
 
     path: str
-    when: dict[str, str] = {}
+    when: dict[str, Annotated[str, BeforeValidator(_json_text)]] = {}
 
     @field_validator("path")
     @classmethod
@@ -97,7 +139,8 @@ class Place(_Strict):
         if not PLACE.fullmatch(value):
             raise ValueError(
                 "a place is userId, anonymousId, groupId, a key of traits, context or properties (traits.email), a parameter of an"
-                " address (context.page.url?ajs_uid) or an external id (context.externalIds[crm_id])"
+                " address (context.page.url?ajs_uid) or an external id (context.externalIds[crm_id]); keys are letters, digits, blanks,"
+                " _, $ and -"
             )
         return value
 
@@ -132,7 +175,7 @@ def _place(value: Any) -> Any:
 class Identifier(_Strict):
     """One type of identifier. Of `found_in` the first place with a value counts; those of `also_in` are looked at as well."""
 
-    type: Name
+    type: TypeName
     found_in: list[Annotated[Place, BeforeValidator(_place)]] = Field(min_length=1)
     also_in: list[Annotated[Place, BeforeValidator(_place)]] = []
     normalise: Literal["trim", "lower", "phone"]
@@ -161,18 +204,27 @@ class Identifier(_Strict):
         return self
 
 
+def _region(value: str) -> str:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("a country as ISO 3166 writes it, such as GB (not UK)")
+    return value
+
+
+Region = Annotated[str, AfterValidator(_region)]
+
+
 class LoginWindow(_Strict):
     """How far from a login, in minutes, an event on an identifier that several people use may lie to belong to it; 0: never."""
 
-    shared: int = Field(ge=0)
-    contested: int = Field(ge=0)
+    shared: int = Field(ge=0, le=5_256_000)  # ten years
+    contested: int = Field(ge=0, le=5_256_000)
 
 
 class Identity(_Strict):
     """`identity.yml`: identifier types (strongest first), the region of national phone numbers, the sharing limit, junk values."""
 
     identifiers: list[Identifier] = Field(min_length=2)
-    default_region: str = Field(pattern="^[A-Z]{2}$")
+    default_region: Region
     sharing_limit: int = Field(ge=1)
     login_window_minutes: LoginWindow
     largest_profile: int = Field(default=500, ge=2)
@@ -185,6 +237,9 @@ class Identity(_Strict):
         names = [identifier.type for identifier in value]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"each type occurs once; more than once: {', '.join(repeated)}")
+        columns = {f"{identifier.type}_{number}" for identifier in value for number, _ in enumerate(identifier.also_in, 2)}
+        if taken := sorted(columns & set(names)):
+            raise ValueError(f"also_in takes these names, choose others: {', '.join(taken)}")
         return value
 
     @field_validator("alias")
@@ -465,7 +520,7 @@ def read(file: Path, kind: str | None = None) -> BaseModel:
     return read_as(file, FILES[kind or file.stem][0])
 
 
-def read_as(file: Path, model: type[Content], loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Content:
+def read_as(file: Path, model: type[Content], loader: type[Loader] = Loader) -> Content:
     """Return a YAML file's content as a model; raise UsageError with file and line where it is wrong."""
     try:
         text = file.read_text(encoding="utf-8")

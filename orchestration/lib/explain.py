@@ -5,6 +5,7 @@ The questions are SQL (`PATH`, `BETWEEN`), so that whoever does not want the com
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ left join events.events as events on evidence.first_event_id = events.event_id
 order by way.step
 """
 
-# Refused evidence that would have joined two people: between their profiles, or from each of them to one shared identifier.
+# Refused evidence that would have joined two people: between their profiles, or from each of them to one shared identifier or to one
+# third profile.
 BETWEEN = """
 with
     sides as (
@@ -67,21 +69,25 @@ with
         left join sides as y on links.identifier_type_b = y.identifier_type and links.identifier_value_b = y.identifier_value
         where links.status = 'refused' and (x.side is not null or y.side is not null)
     ),
-    outside as (
-        select case when side_a is null then identifier_type_a else identifier_type_b end as identifier_type,
-            case when side_a is null then identifier_value_a else identifier_value_b end as identifier_value
-        from refused where side_a is null or side_b is null
-        group by all having count(distinct coalesce(side_a, side_b)) = 2
+    one_sided as (
+        select refused.*, coalesce(third.profile_id, third.identifier_id) as third
+        from refused
+        inner join identity.profile_identifiers as third
+            on third.identifier_type = case when side_a is null then identifier_type_a else identifier_type_b end
+            and third.identifier_value = case when side_a is null then identifier_value_a else identifier_value_b end
+        where refused.side_a is null or refused.side_b is null
+    ),
+    told as (
+        select * from refused where side_a <> side_b
+        union all
+        select * exclude (third) from one_sided
+        where third in (select third from one_sided group by third having count(distinct coalesce(side_a, side_b)) = 2)
     )
-select refused.identifier_type_a, refused.identifier_value_a, refused.identifier_type_b, refused.identifier_value_b, refused.reason,
-    refused.rule, refused.first_event_id, events.type, events.event, events.source_id, refused.first_seen_at, refused.last_seen_at,
-    refused.event_count
-from refused
-left join outside as x on refused.identifier_type_a = x.identifier_type and refused.identifier_value_a = x.identifier_value
-left join outside as y on refused.identifier_type_b = y.identifier_type and refused.identifier_value_b = y.identifier_value
-left join events.events as events on refused.first_event_id = events.event_id
-where refused.side_a <> refused.side_b or x.identifier_type is not null or y.identifier_type is not null
-order by refused.first_seen_at, refused.first_event_id, 1, 2, 3, 4
+select told.identifier_type_a, told.identifier_value_a, told.identifier_type_b, told.identifier_value_b, told.reason, told.rule,
+    told.first_event_id, events.type, events.event, events.source_id, told.first_seen_at, told.last_seen_at, told.event_count
+from told
+left join events.events as events on told.first_event_id = events.event_id
+order by told.first_seen_at, told.first_event_id, 1, 2, 3, 4
 limit 100
 """
 
@@ -124,16 +130,15 @@ def explain(folder: Path, first: str, second: str | None = None) -> dict[str, An
         return found
 
 
-def sql(folder: Path, first: str, second: str) -> str:
-    """Return the statement that `explain` asks about two identifiers, with their values written in."""
+def sql(folder: Path, first: str, second: str | None = None) -> str:
+    """Return the statement that `explain` asks about two identifiers, or about one's evidence, with their values written in."""
     with snapshot.open_snapshot(folder) as connection:
-        a, b = _find(connection, first), _find(connection, second)
+        a, b = _find(connection, first), _find(connection, second or first)
     is_one = a["profile_id"] is not None and a["profile_id"] == b["profile_id"]
-    text = (PATH if is_one else BETWEEN).strip()
-    values = {"profile_a": a["profile_id"], "profile_b": b["profile_id"], "a": _key(a), "b": _key(b)}
-    for name, value in values.items():
-        text = text.replace(f"${name}", "null" if value is None else "'" + value.replace("'", "''") + "'")
-    return text
+    text = (EVIDENCE if second is None else PATH if is_one else BETWEEN).strip()
+    values = {"profile": a["profile_id"], "profile_a": a["profile_id"], "profile_b": b["profile_id"], "a": _key(a), "b": _key(b)}
+    literals = {name: "null" if value is None else "'" + value.replace("'", "''") + "'" for name, value in values.items()}
+    return re.sub(r"\$(\w+)", lambda found: literals[found[1]], text)
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -154,7 +159,8 @@ def describe(found: dict[str, Any]) -> str:
         lines += [f"{_step(row)}\n      refused: {row['reason']}" for row in found["refused"]]
     else:
         lines.append(
-            "No evidence connects them. If they are one person, add an INCLUDE line to seeds/reference/identity_overrides.csv."
+            "No evidence connects them, directly or through one other person. If they are one person, add an INCLUDE line to"
+            " seeds/reference/identity_overrides.csv."
         )
     return "\n".join(lines)
 
@@ -215,30 +221,31 @@ def _key(identifier: dict[str, Any]) -> str:
 
 
 def _find(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
-    """Return the identifier that TYPE:VALUE names, as it is stored (e-mails in lower case)."""
+    """Return the identifier that TYPE:VALUE names, as it is stored (e-mails in lower case); `profile_id` names a profile's first."""
     kind, _, value = text.partition(":")
     types = [
         row["identifier_type"] for row in _rows(connection, "select distinct identifier_type from identity.profile_identifiers")
     ]
-    if kind not in types or not value.strip():
+    if kind not in (*types, "profile_id") or not value.strip():
         raise UsageError(
             "An identifier is TYPE:VALUE.",
             found=repr(kind),
-            allowed=", ".join(sorted(types)),
+            allowed=", ".join([*sorted(types), "profile_id"]),
             fix="for example email:jane@example.com",
         )
     found = _rows(
         connection,
         "select identifier_type, identifier_value, profile_id from identity.profile_identifiers"
         " where identifier_type = $kind and identifier_value in ($value, lower($value))"
-        " order by identifier_value = $value desc limit 1",
+        " or $kind = 'profile_id' and identifier_id = $value order by identifier_value = $value desc limit 1",
         {"kind": kind, "value": value.strip()},
     )
     if not found:
         raise TesseraError(
-            "This identifier was never seen.",
+            "This identifier was never seen, or it is blocked.",
             found=kind,
-            fix="check its type and spelling (phones as +442079460000); blocked values are not identifiers (config/identity.yml)",
+            fix="check its type and spelling (phones as +442079460000); what config/identity.yml or a line of"
+            " identity_overrides.csv blocks joins nobody and is not kept",
         )
     return found[0]
 

@@ -722,6 +722,14 @@ def normalise_landed_phones(warehouse: Warehouse, schemas: Iterable[str], *, reg
         _normalise_phones(warehouse, phones, region)
 
 
+def normalise_known_phones(warehouse: Warehouse, *, region: str) -> None:
+    """Read the phone numbers that were loaded while `default_region` was another once more, as numbers of this region."""
+    table = warehouse.name("raw.phone_numbers")
+    here = f"select phone from {table} where region = {literal(region)}"
+    if phones := {phone for (phone,) in warehouse.rows(f"select distinct phone from {table} where phone not in ({here})")}:
+        _normalise_phones(warehouse, phones, region)
+
+
 def e164(phone: str, region: str) -> str | None:
     """Return the number as +<country code><number>; None where its length is impossible or all its digits are the same.
 

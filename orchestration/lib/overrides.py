@@ -7,6 +7,8 @@ is nobody's (blocked). Models read the file as a seed.
 from __future__ import annotations
 
 import csv
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,9 @@ def check(file: Path, identity: Any) -> None:
     blocked: dict[Key, int] = {}
     joined: dict[Key, int] = {}
     for line, row in _rows(file):
-        first = _key(file, line, row, "id1", kinds)
         if row["entity"] != "profile":
             raise _error(file, line, f"entity {row['entity']!r}", "profile", "write profile: the overrides are about people")
+        first = _key(file, line, row, "id1", kinds)
         if not row["reason"].strip():
             raise _error(file, line, "no reason", "a text", "say why, for those who review the line")
         if row["action"] not in ("INCLUDE", "EXCLUDE"):
@@ -51,6 +53,10 @@ def check(file: Path, identity: Any) -> None:
         if first == second:
             raise _error(file, line, "the same identifier twice", "two identifiers", "correct id1 or id2")
         if row["action"] == "INCLUDE":
+            for column, key in (("id1", first), ("id2", second)):
+                if _is_blocked(key, identity):
+                    found = f"INCLUDE of {column}, which is junk to config/identity.yml (`blocked`, or an e-mail without @)"
+                    raise _error(file, line, found, "an identifier", f"correct {column}, or unblock it")
             people[find(first)] = find(second)
             joined |= {first: line, second: line}
         else:
@@ -66,26 +72,37 @@ def check(file: Path, identity: Any) -> None:
             raise _error(file, line, found, "one or the other", "remove one of the lines")
 
 
+def _is_blocked(key: Key, identity: Any) -> bool:
+    """Whether a value joins nobody, as the macro is_blocked_identifier says it in SQL."""
+    kind, value = key
+    junk = value.lower() in {each.lower() for each in identity.blocked.values}
+    junk |= any(re.search(pattern, value) for pattern in identity.blocked.patterns)
+    return junk or (kind == "email" and not re.fullmatch(r"[^@ ]+@[^@ ]+[.][^@ ]+", value))
+
+
 def _rows(file: Path) -> list[tuple[int, dict[str, str]]]:
     """Return (line, row) of the file; every row has the seven columns."""
     try:
-        with file.open(encoding="utf-8", newline="") as source:
-            reader = csv.reader(source, strict=True)
-            header = tuple(next(reader, ()))
-            if header != COLUMNS:
-                raise _error(file, 1, f"the header {','.join(header)}", ",".join(COLUMNS), "restore the header")
-            rows = []
-            for values in reader:
-                if values and len(values) != len(COLUMNS):
-                    found = f"{len(values)} columns"
-                    raise _error(file, reader.line_num, found, f"{len(COLUMNS)}", "quote values that hold a comma")
-                if values:
-                    rows.append((reader.line_num, dict(zip(COLUMNS, values, strict=True))))
-            return rows
+        # Excel begins such files with a mark, which dbt skips too.
+        reader = csv.reader(io.StringIO(file.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
+        header = tuple(next(reader, ()))
+        if header != COLUMNS:
+            raise _error(file, 1, f"the header {','.join(header)}", ",".join(COLUMNS), "restore the header")
+        rows = []
+        for values in reader:
+            if values and len(values) != len(COLUMNS):
+                found = f"{len(values)} columns"
+                raise _error(file, reader.line_num, found, f"{len(COLUMNS)}", "quote values that hold a comma")
+            if values:
+                rows.append((reader.line_num, dict(zip(COLUMNS, values, strict=True))))
+        return rows
     except FileNotFoundError:
         raise UsageError("The identity overrides are missing.", where=str(file), fix="restore the file from git") from None
-    except UnicodeDecodeError:
-        raise UsageError("The identity overrides are not text in UTF-8.", where=str(file), fix="save the file as UTF-8") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UsageError(
+            "The identity overrides are not text in UTF-8.", where=f"{file}:{line}", fix="save the file as UTF-8"
+        ) from None
     except csv.Error as error:
         raise _error(file, reader.line_num, str(error), "CSV", "correct the quotes") from None
 

@@ -538,6 +538,13 @@ PLAN = [
     ),
     Case("external_id", "null where there is nothing", '{{ external_id("v", "b") }}', None, (None,)),
     *(
+        Case("external_id", f"a person's, not a company's: collection {first}", '{{ external_id("v", "b") }}', expected, (text,))
+        for first, expected in [('"accounts"', "2"), ('"users"', "1"), ("null", "1"), ("7", "1")]
+        for text in [
+            f'{{"externalIds":[{{"id":"1","type":"b","collection":{first}}},{{"id":"2","type":"b","collection":"users"}}]}}'
+        ]
+    ),
+    *(
         Case("is_json_list", sentence, "case when {{ is_json_list(\"v\") }} then 'yes' else 'no' end", expected, (text,))
         for sentence, text, expected in [
             ("objects within", '[{"sku":"x[1]","tags":["a","b\\\\"],"n":-1.5e3},{"a":null,"b":{"c":[true]}}]', "yes"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -173,6 +174,7 @@ class Mistake:
     state: Path  # the home after the failing run
 
 
+LARGEST_PROFILE = "largest_profile: 500"
 DUPLICATES = 'select profile_id, 1 as value from {{ ref("tessera", "sessions") }}\n'
 
 
@@ -183,7 +185,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mistaken(workspace: Workspace, repeated: dict[str, bytes], tree: Path) -> Mistake:
-    """Add a trait by the command line, write a hostile configuration value, give a profile two rows of another trait, run.
+    """Add a trait by the command line, write a hostile configuration value, give a profile two rows of another trait, call every
+    profile with three identifiers an explosion, run.
 
     The state is `mistaken`.
     """
@@ -194,7 +197,8 @@ def mistaken(workspace: Workspace, repeated: dict[str, bytes], tree: Path) -> Mi
     text = identity.read_text(encoding="utf-8")
     assert '- "guest"' in text
     hostile = """- "guest"\n        - "it's {{ 1 / 0 }}"\n        - '{% endmacro %} "quoted" \\'"""
-    identity.write_text(text.replace('- "guest"', hostile, 1), encoding="utf-8")
+    text = text.replace('- "guest"', hostile, 1).replace(LARGEST_PROFILE, "largest_profile: 2")
+    identity.write_text(text, encoding="utf-8")
     (tree / "sql_traits/profiles/days_since_last_visit.sql").write_text(DUPLICATES, encoding="utf-8")
     failed = tessera_in(tree, workspace.home, "run", as_of=LAST, check=False)
     workspace.keep("mistaken")
@@ -208,6 +212,11 @@ def test_a_mistaken_trait_ends_the_run_with_1_and_is_named_with_its_file(mistake
     assert "Traceback" not in mistaken.failed.stderr
     assert "to do:" in mistaken.failed.stderr
     assert mistaken.failed.stdout == ""
+
+
+def test_a_profile_that_exploded_ends_the_run_with_the_query_that_shows_it(mistaken: Mistake) -> None:
+    assert "is_empty_found_exploded_profiles_" in mistaken.failed.stderr
+    assert re.search("tessera dbt show --output json --select [a-z_]+", mistaken.failed.stderr)
 
 
 def test_a_failing_test_builds_nothing_on_what_it_doubts(mistaken: Mistake) -> None:
@@ -224,8 +233,11 @@ def test_a_failing_run_leaves_the_snapshot_and_the_exports_as_they_were(workspac
 
 @pytest.fixture(scope="module")
 def corrected(workspace: Workspace, mistaken: Mistake, tree: Path) -> Path:
-    """Correct the trait and run; return the home."""
+    """Correct the trait and the largest profile and run; return the home."""
     workspace.restore("mistaken")
+    identity = tree / "dbt_project/config/identity.yml"
+    text = identity.read_text(encoding="utf-8").replace("largest_profile: 2", LARGEST_PROFILE)
+    identity.write_text(text, encoding="utf-8")
     trait = "sql_traits/profiles/days_since_last_visit.sql"
     shutil.copyfile(ROOT / trait, tree / trait)
     tessera_in(tree, workspace.home, "run", as_of=LAST)

@@ -76,7 +76,12 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("identity", "sharing_limit: 10", "sharing_limit: none at all", "sharing_limit:"),
         ("identity", "sharing_limit: 10", "sharing_limit: 0", "sharing_limit:"),
         ("identity", "default_region: GB", "default_region: Britain", "default_region:"),
+        ("identity", "default_region: GB", "default_region: UK", "default_region:"),
         ("identity", "- type: email", "- type: E-Mail", "E-Mail"),
+        ("identity", "- type: email", "- type: order", "- type: order"),
+        ("identity", "- type: email", "- type: event_id", "- type: event_id"),
+        ("identity", "- type: email", "- type: user_id_2", "identifiers:"),
+        ("identity", "contested: 43200", "contested: 99999999", "login_window_minutes:"),
         ("identity", "- type: phone", "- type: email", "identifiers:"),
         ("identity", "found_in: [traits.email, context.traits.email]", "found_in: [trait.email]", "trait.email"),
         ("identity", "found_in: [traits.email, context.traits.email]", "found_in: []", "found_in: []"),
@@ -89,6 +94,7 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("identity", '- "^[0-]*$"', '- "^[0-"', '- "^[0-"'),
         ("identity", '- "^[0-]*$"', '- "(?=x)"', '- "(?=x)"'),
         ("identity", '- "^[0-]*$"', "- '^\\d+$'", "- '^\\d+$'"),
+        ("identity", '- "^[0-]*$"', '- "^test|"', '- "^test|"'),
         ("identity", "sharing_limit: 10", "sharing_limit: 10\nsharing_limits: 11", "sharing_limits:"),
         ("audiences", "holdout_percent: 10", "holdout_percent: 51", "holdout_percent: 51"),
         ("audiences", "- name: lapsing_customers", "- name: Lapsing customers", "Lapsing customers"),
@@ -169,7 +175,9 @@ def test_a_misspelt_key_is_named_rather_than_the_key_it_leaves_missing(project: 
     assert caught.value.where == f"{file}:{_line_of(file, 'purpse:')} (syncs.1.purpse)"
 
 
-@pytest.mark.parametrize("broken", ["syncs: [", "syncs:\n  - name: a\n   bad: indent", "syncs:\n\t- name: x", 'a: "open'])
+@pytest.mark.parametrize(
+    "broken", ["syncs: [", "syncs:\n  - name: a\n   bad: indent", "syncs:\n\t- name: x", 'a: "open', "syncs: []\nsyncs: []"]
+)
 def test_what_is_no_yaml_is_refused_with_its_line(tmp_path: Path, broken: str) -> None:
     file = tmp_path / "syncs.yml"
     file.write_text("# a comment\n" + broken, encoding="utf-8")

@@ -628,6 +628,19 @@ def test_a_killed_load_leaves_every_file_whole_or_absent_and_the_next_completes_
     assert 0 < survivors[-2] < survivors[-1]
 
 
+# ---------------------------------------------------------------- the salt
+
+
+def test_another_salt_is_refused_once_a_file_was_loaded(con, deliver):
+    Embedded(con).ensure_tables("better")
+    Embedded(con).ensure_tables("salt")
+    deliver(b'{"messageId":"first"}')
+    with pytest.raises(UsageError, match="TESSERA_SALT") as refused:
+        Embedded(con).ensure_tables("secret")
+    assert "secret" not in str(refused.value)
+    Embedded(con).ensure_tables("salt")
+
+
 # ---------------------------------------------------------------- phones
 
 
@@ -652,7 +665,17 @@ def test_phones_of_traits_and_context_traits_are_normalised_once_per_region(con,
     assert rows(con, "select * from raw.phone_numbers order by phone") == expected
     (tmp_path / "de.ndjson").write_bytes(b'{"messageId":"de","traits":{"phone":"0151 23456789"}}')
     load_files(Embedded(con), [tmp_path / "de.ndjson"], source="de", region="DE")
-    assert rows(con, "select * from raw.phone_numbers where region = 'DE'") == [("0151 23456789", "DE", "+4915123456789")]
+    german = "select * from raw.phone_numbers where region = 'DE' order by phone"
+    assert rows(con, german) == [("0151 23456789", "DE", "+4915123456789")]
+    for _ in range(2):  # the region of identity.yml is another now
+        load.normalise_known_phones(Embedded(con), region="DE")
+        assert rows(con, german) == [
+            ("+1 (415) 555-0132", "DE", "+14155550132"),
+            ("0151 23456789", "DE", "+4915123456789"),
+            ("07911 123456", "DE", "+497911123456"),
+            ("447911123456", "DE", load.e164("447911123456", "DE")),
+            ("call me", "DE", None),
+        ]
 
 
 @pytest.mark.parametrize("phone", ["", "0000000000", "12345", "+44 7911 1234561234", "n/a", "9" * 300, "+999 123456"])

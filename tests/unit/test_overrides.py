@@ -37,6 +37,10 @@ def test_what_a_reviewer_writes_is_accepted(tmp_path: Path) -> None:
     ("lines", "number", "found"),
     [
         (["person,u1,user_id,INCLUDE,u2,user_id,x"], 2, "entity"),
+        (["account,acme,group_id,INCLUDE,acme-ltd,group_id,x"], 2, "entity"),
+        (["profile,NULL,user_id,INCLUDE,u2,user_id,x"], 2, "INCLUDE of id1, which is junk"),
+        (["profile,u1,user_id,INCLUDE,00-0,anonymous_id,x"], 2, "INCLUDE of id2, which is junk"),
+        (["profile,u1,user_id,INCLUDE,ada at example.com,email,x"], 2, "INCLUDE of id2, which is junk"),
         (["profile,u1,user_id,MERGE,u2,user_id,x"], 2, "action 'MERGE'"),
         (["profile,u1,user,INCLUDE,u2,user_id,x"], 2, "id1_type 'user'"),
         (["profile,u1,user_id,INCLUDE,u2,user_id,"], 2, "no reason"),
@@ -67,6 +71,17 @@ def test_a_wrong_line_is_refused_by_its_number(tmp_path: Path, lines: list[str],
     assert caught.value.allowed
     assert caught.value.fix
     assert "a@b.example" not in str(caught.value)
+
+
+def test_a_file_that_excel_saved_is_read(tmp_path: Path) -> None:
+    check(tmp_path, "profile,u1,user_id,INCLUDE,u2,user_id,one person\r", header="\ufeff" + HEADER.replace("\n", "\r\n"))
+
+
+def test_a_file_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "identity_overrides.csv"
+    file.write_bytes((HEADER + "profile,u1,user_id,EXCLUDE,,,Müller\n").encode("latin-1"))
+    with pytest.raises(UsageError, match=r"overrides\.csv:2"):
+        overrides.check(file, IDENTITY)
 
 
 def test_a_wrong_header_or_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
     {%- set last = place.external or place.parameter or (place.path[-1] if place.path else none) -%}
     {%- set text -%}
         {%- if place.external -%} {{ external_id(place.column, place.external) }}
-        {%- elif place.parameter -%} {{ url_parameter(json_text(place.column, place.path), place.parameter) }}
+        {%- elif place.parameter -%} {{ url_identifier(json_text(place.column, place.path), place.parameter) }}
         {%- elif place.path -%} {{ json_text(place.column, place.path) }}
         {%- else -%} {{ place.column }}
         {%- endif -%}
@@ -18,7 +18,7 @@
                     and coalesce(type, '') <> 'group'
                 {%- endif %}
                 {%- for condition in place.when %}
-                    and {{ json_text(condition.column, condition.path) }} = '{{ condition.value | replace("'", "''") }}'
+                    and {{ json_text(condition.column, condition.path) }} = {{ text_literal(condition.value) }}
                 {%- endfor %}
                 then nullif({{ text }}, '')
         end

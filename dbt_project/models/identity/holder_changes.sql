@@ -1,4 +1,4 @@
-{{ config(materialized="incremental", incremental_strategy="append", full_refresh=false, on_schema_change="append_new_columns") }}
+{{ config(materialized="incremental", incremental_strategy=append_strategy(), full_refresh=false, on_schema_change="append_new_columns") }}
 -- The log of who held an identifier as of each run, appended to and never rewritten; history as it was
 -- published, not as today's evidence tells it. A run as of the past adds nothing.
 with

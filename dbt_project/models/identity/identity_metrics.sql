@@ -1,4 +1,5 @@
--- The health of identity, a number a row. Shares are of one: 0.25 is a quarter.
+-- The health of identity, a number a row. Shares are of one: 0.25 is a quarter. Known is who has a login, an
+-- e-mail or a phone, as in profiles.profiles; a device's id makes nobody known.
 with
     identifiers as (select * from {{ ref("profile_identifiers") }}),
 
@@ -6,7 +7,7 @@ with
         select
             profile_id,
             count(*) as identifier_count,
-            max(case when identifier_type <> 'anonymous_id' then 1 else 0 end) as is_known
+            max(case when identifier_type in ('user_id', 'email', 'phone') then 1 else 0 end) as is_known
         from identifiers
         where profile_id is not null
         group by profile_id
@@ -27,6 +28,47 @@ with
                 else 'over 30'
             end as size
         from profiles
+    ),
+
+    overrides as (select * from {{ ref("int_overrides_read") }}),
+
+    named as (
+        select identifier_value_a as identifier_value
+        from overrides
+        union all
+        select identifier_value_b
+        from overrides
+    ),
+
+    known_values as (
+        select identifier_type, identifier_value, profile_id
+        from identifiers
+        where identifier_value in (select identifier_value from named where identifier_value is not null)
+    ),
+
+    -- A misspelt line is about somebody who was never seen: it does nothing, and nothing else says so.
+    reviewed as (
+        select
+            case
+                when overrides.action = 'block'
+                then 'blocks'
+                when x.identifier_type is null or y.identifier_type is null
+                then 'without effect: never seen'
+                when overrides.action = 'include' and (x.profile_id is null or y.profile_id is null)
+                then 'without effect: shared'
+                when overrides.action = 'include'
+                then 'joins'
+                else 'keeps apart'
+            end as effect
+        from overrides
+        left join
+            known_values as x
+            on overrides.identifier_type_a = x.identifier_type
+            and overrides.identifier_value_a = x.identifier_value
+        left join
+            known_values as y
+            on overrides.identifier_type_b = y.identifier_type
+            and overrides.identifier_value_b = y.identifier_value
     ),
 
     counted as (
@@ -54,6 +96,10 @@ with
         from {{ ref("identity_links") }}
         where status = 'refused'
         group by reason
+        union all
+        select 'reviewed lines', effect, count(*)
+        from reviewed
+        group by effect
         union all
         select 'merges by day', cast({{ local_date("merged_at") }} as {{ dbt.type_string() }}), count(*)
         from {{ ref("profile_merges") }}

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.lib.errors import UsageError
 from orchestration.lib.warehouse.tables import TABLES, PythonTable
 
 
@@ -99,12 +100,23 @@ class Warehouse(ABC):
         """Let go of the engine."""
 
     def ensure_tables(self, salt: str) -> None:
-        """Create the tables that Python owns where they are missing, and store the salt of identifier hashes."""
+        """Create the tables that Python owns where they are missing, and store the salt of identifier hashes.
+
+        Raises UsageError where files were loaded with another salt: the identifiers that are kept would not be those to come.
+        """
         for stage in sorted({table.split(".")[0] for table in TABLES}):
             self.create_schema(self.quote(schema_name(stage, self.space)))
         for name, table in TABLES.items():
             self.create_table(self.name(name), table)
-        if self.rows(f"select salt from {self.name('raw.workspace')}") != [(salt,)]:
+        if (stored := self.rows(f"select salt from {self.name('raw.workspace')}")) != [(salt,)]:
+            if stored and self.rows(f"select file_id from {self.name('raw.ingest_files')} limit 1"):
+                raise UsageError(
+                    "The salt is not the one that this home began with.",
+                    where="TESSERA_SALT",
+                    found="another one, or none",
+                    allowed="what it was when the first file was loaded (not set, if it was not)",
+                    fix="set it as it was; a new salt, and with it new profile ids, takes a new home",
+                )
             with self.transaction():
                 self.clear("raw.workspace")
                 self.write("raw.workspace", pa.table({"salt": [salt]}))

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -100,12 +101,20 @@ def test_between_two_people_all_refused_evidence_is_told_with_its_reason(
     published: tuple[Path, list[World], list[Resolution]],
 ) -> None:
     folder, _, resolutions = published
-    told = 0
+    told = through_others = 0
     for resolution, x, y in pairs(resolutions):
         profiles = resolution.profiles
         if profiles[x] is not None and profiles[x] == profiles[y]:
             continue
         sides = [{i for i, profile in profiles.items() if i == one or (profile and profile == profiles[one])} for one in (x, y)]
+        holder = {i: profile or i for i, profile in profiles.items()}
+        met: list[dict[Any, set[Any]]] = [defaultdict(set), defaultdict(set)]  # by side: who else is at its refused evidence
+        for pair, link in resolution.links.items():
+            for side, inside in zip(met, sides, strict=True):
+                for this, other in (pair, pair[::-1]):
+                    if link[2] == "refused" and this in inside and other not in sides[0] | sides[1]:
+                        side[holder[other]].add(pair)
+        between = {pair for third in met[0].keys() & met[1].keys() for side in met for pair in side[third]}
         direct = {
             pair
             for pair, link in resolution.links.items()
@@ -118,10 +127,12 @@ def test_between_two_people_all_refused_evidence_is_told_with_its_reason(
             ): row["reason"]
             for row in explain.explain(folder, text(x), text(y))["refused"]
         }
-        assert direct <= found.keys()
+        assert found.keys() == direct | between
         assert all(resolution.links[pair][3] == reason for pair, reason in found.items())
         told += len(found)
+        through_others += bool(between) and not direct
     assert told > 20
+    assert through_others
 
 
 def test_a_whole_profile_is_its_identifiers_and_all_their_evidence(published: tuple[Path, list[World], list[Resolution]]) -> None:
@@ -144,6 +155,30 @@ def test_the_printed_query_gives_the_same_answer(published: tuple[Path, list[Wor
         found = explain.explain(folder, text(x), text(y))
         rows = snapshot.query(folder, explain.sql(folder, text(x), text(y))).rows
         assert rows == [tuple(row.values()) for row in found["path"] or found["refused"]]
+        rows = snapshot.query(folder, explain.sql(folder, text(x))).rows
+        assert rows == [tuple(row.values()) for row in explain.explain(folder, text(x))["evidence"]]
+
+
+def test_values_that_look_like_parameters_are_printed_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "current").mkdir()
+    with duckdb.connect(str(tmp_path / "current" / "tessera.duckdb")) as connection:
+        connection.execute("create schema identity")
+        connection.execute(
+            """create table identity.profile_identifiers as select 'user_id' as identifier_type, unnest(['x$b', 'it''s $a']) as
+            identifier_value, 'p' as profile_id, 'i' as identifier_id"""
+        )
+    printed = explain.sql(tmp_path, "user_id:x$b", "user_id:it's $a")
+    assert "select 'user_id:x$b'" in printed
+    assert "identifier = 'user_id:it''s $a'" in printed
+
+
+def test_a_profile_id_is_explained_as_the_profile_that_has_it_now(published: tuple[Path, list[World], list[Resolution]]) -> None:
+    folder, _, resolutions = published
+    _, x, _ = next(pairs(resolutions))
+    found = explain.explain(folder, text(x))
+    for row in found["identifiers"]:
+        again = explain.explain(folder, f"profile_id:{row['identifier_id']}")
+        assert (again["profile_id"], again["evidence"]) == (found["profile_id"], found["evidence"])
 
 
 def test_what_was_never_seen_or_is_no_identifier_is_said(published: tuple[Path, list[World], list[Resolution]]) -> None:

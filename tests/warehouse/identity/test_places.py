@@ -19,7 +19,17 @@ IDENTIFIERS = [
     *SHIPPED["identifiers"],
     {"type": "crm_id", "found_in": ["context.externalIds[crm_id]"]},
     {"type": "ios_id", "found_in": [{"path": "context.device.id", "when": {"context.device.type": "ios"}}]},
+    {
+        "type": "ios_idfa",
+        "found_in": [
+            {
+                "path": "context.device.advertisingId",
+                "when": {"context.device.type": "ios", "context.device.adTrackingEnabled": True},
+            }
+        ],
+    },
     {"type": "loyalty_card", "found_in": ["properties.card", "traits.loyalty.card"]},
+    {"type": "ga_client_id", "found_in": ["context.integrations.Google Analytics.clientId"]},
 ]
 CALLS: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
     "natural places": (
@@ -53,6 +63,23 @@ CALLS: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
         {"type": "page", "anonymousId": "a4", "context": {"page": {"url": "https://shop.example/?ajs_aid=a4"}}},
         {("anonymous_id", "a4")},
     ),
+    "an address says them encoded": (
+        {
+            "type": "page",
+            "anonymousId": "a16",
+            "context": {"page": {"url": "https://shop.example/?ajs_uid=ada%2Bnews%40shop.example&ajs_aid=auth0%7c16"}},
+        },
+        {("anonymous_id", "a16"), ("anonymous_id", "auth0|16"), ("user_id", "ada+news@shop.example")},
+    ),
+    "external ids of a company": (
+        {
+            "type": "track",
+            "event": "X",
+            "anonymousId": "a17",
+            "context": {"externalIds": [{"id": "C17", "type": "crm_id", "collection": "accounts", "encoding": "none"}]},
+        },
+        {("anonymous_id", "a17")},
+    ),
     "external ids": (
         {
             "type": "track",
@@ -78,6 +105,33 @@ CALLS: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
     "a device of another kind": (
         {"type": "track", "event": "X", "anonymousId": "a8", "context": {"device": {"id": "D8", "type": "android"}}},
         {("anonymous_id", "a8")},
+    ),
+    "a device that may be tracked": (
+        {
+            "type": "track",
+            "event": "X",
+            "anonymousId": "a13",
+            "context": {"device": {"advertisingId": "AD13", "type": "ios", "adTrackingEnabled": True}},
+        },
+        {("anonymous_id", "a13"), ("ios_idfa", "AD13")},
+    ),
+    "a device that may not be tracked": (
+        {
+            "type": "track",
+            "event": "X",
+            "anonymousId": "a14",
+            "context": {"device": {"advertisingId": "AD14", "type": "ios", "adTrackingEnabled": False}},
+        },
+        {("anonymous_id", "a14")},
+    ),
+    "a key with a blank": (
+        {
+            "type": "track",
+            "event": "X",
+            "anonymousId": "a15",
+            "context": {"integrations": {"Google Analytics": {"clientId": "1033.15"}}},
+        },
+        {("anonymous_id", "a15"), ("ga_client_id", "1033.15")},
     ),
     "a property, before a nested trait": (
         {"type": "identify", "userId": "u9", "traits": {"loyalty": {"card": "K9"}}},
