@@ -2,8 +2,9 @@
 -- An event belongs to the profile that holds its own strongest identifier. If several people use that
 -- identifier (it is shared, or some of its evidence was refused), the event belongs to the login on it that
 -- is nearest in time, an event that carries it with a stronger one; failing that to the holder, else to
--- nobody. An increment adds new events and replaces those that change hands: `run_number` is the run that
--- did (0: a whole one), `former_profile_id` whose they were until then.
+-- nobody. A reviewed line that keeps the login apart from that identifier holds here as well. An increment
+-- adds new events and replaces those that change hands: `run_number` is the run that did (0: a whole one),
+-- `former_profile_id` whose they were until then.
 {%- set columns = config_identity().columns %}
 {%- set window = config_identity().login_window_minutes %}
 {%- set is_increment = is_increment("int_identifiers_touched", also=["int_identifiers_observed"]) %}
@@ -169,13 +170,31 @@ with
         where is_contested
     ),
 
+    -- Whose profile must not hold an identifier, by a reviewed line.
+    kept_apart as (
+        select overrides.node_b as node, holders.profile_id
+        from {{ ref("int_overrides_applied") }} as overrides
+        inner join holders on overrides.node_a = holders.node
+        where overrides.action = 'apart'
+        union all
+        select overrides.node_a, holders.profile_id
+        from {{ ref("int_overrides_applied") }} as overrides
+        inner join holders on overrides.node_b = holders.node
+        where overrides.action = 'apart'
+    ),
+
     logging_in as (
         {%- for column in columns[1:] %}
             select resolved.combination, resolved.{{ column.name }}_node as node, resolved.profile_id
             from resolved
             inner join contested on resolved.{{ column.name }}_node = contested.node
+            left join
+                kept_apart
+                on resolved.{{ column.name }}_node = kept_apart.node
+                and resolved.profile_id = kept_apart.profile_id
             where
                 resolved.profile_id is not null
+                and kept_apart.node is null
                 and (
                     {% set ns = namespace(some=false) %}
                     {%- for other in columns if other.priority < column.priority %}

@@ -1,7 +1,9 @@
 {{ config(materialized="increment", meta={"touched": "component", "touched_key": "node"}) }}
 -- The evidence of profiles that merged, in the order it was received. A profile merged if two of its
 -- identifiers were first seen without a tie to an older one: each of them named a profile until later
--- evidence joined them. What a reviewed line joins counts as joined once both were seen.
+-- evidence joined them. What a reviewed line joins counts as joined once both were seen, behind the
+-- evidence of
+-- that event: until somebody wrote the line, each of both named a profile.
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
     ranked as (select * from {{ ref("int_identifiers_ranked") }} {{ where_touched(is_increment, ["node"]) }}),
@@ -14,6 +16,7 @@ with
             x.seniority as seniority_a,
             y.seniority as seniority_b,
             linked.first_event_id,
+            false as is_reviewed,
             linked.first_received_at
         from {{ ref("int_identifiers_linked") }} as linked
         inner join ranked as x on linked.node_a = x.node
@@ -26,6 +29,7 @@ with
             x.seniority,
             y.seniority,
             case when x.seniority > y.seniority then x.first_event_id else y.first_event_id end,
+            true,
             case when x.seniority > y.seniority then x.first_received_at else y.first_received_at end
         from {{ ref("int_overrides_applied") }} as overrides
         inner join ranked as x on overrides.node_a = x.node
@@ -40,6 +44,7 @@ with
             least(seniority_a, seniority_b) as a,
             greatest(seniority_a, seniority_b) as b,
             first_event_id,
+            is_reviewed,
             first_received_at
         from used
     ),
@@ -49,6 +54,7 @@ with
         from evidence
         inner join
             ranked on evidence.younger_node = ranked.node and evidence.first_event_id = ranked.first_event_id
+        where not evidence.is_reviewed
     ),
 
     merged as (
@@ -65,9 +71,11 @@ select
     evidence.first_event_id,
     evidence.a,
     evidence.b,
+    evidence.is_reviewed,
     row_number() over (
         partition by evidence.component
-        order by evidence.first_received_at, evidence.first_event_id, evidence.a, evidence.b
+        order by
+            evidence.first_received_at, evidence.first_event_id, evidence.is_reviewed, evidence.a, evidence.b
     ) as evidence_number,
     evidence.first_received_at
 from evidence

@@ -16,6 +16,7 @@ select
     successor.identifier_id as successor_id,
     former.first_event_id,
     evidence.first_event_id as event_id,
+    evidence.is_reviewed,
     evidence.evidence_number,
     evidence.first_received_at as merged_at
 from merged

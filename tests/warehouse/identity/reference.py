@@ -175,7 +175,7 @@ def resolve(events: Sequence[Event], settings: dict[str, Any], overrides: Iterab
         result.links[pair] = (found[0].event_id if found else None, len(found), status, reason, rule)  # type: ignore[index]
 
     result.merges, result.history = _replay(result, born, links, include)
-    result.events = _assign(events, result, settings, priority, blocked)
+    result.events = _assign(events, result, settings, priority, blocked, apart)
     return result
 
 
@@ -186,23 +186,23 @@ def _replay(result: Resolution, born: Any, links: Any, include: Any) -> tuple[se
         if status == "used":
             older, younger = sorted(pair, key=born.__getitem__)
             if pair in links:
-                evidence.append((links[pair][0].received_at, links[pair][0].event_id, born[older], born[younger], older, younger))
+                evidence.append((links[pair][0].received_at, links[pair][0].event_id, False, older, younger))
             if pair in include:
-                evidence.append((*born[younger][:2], born[older], born[younger], older, younger))
+                evidence.append((*born[younger][:2], True, older, younger))
     moments: dict[tuple[Any, str], tuple[list[Identifier], list[Any]]] = defaultdict(lambda: ([], []))
     for identifier in born:
         if result.profiles[identifier]:
             moments[born[identifier][:2]][0].append(identifier)
     for item in evidence:
-        moments[item[:2]][1].append(item[4:])
+        moments[item[:2]][1].append(item[2:])
     leader = _Sets()
     merges, history, held = set(), set(), {}
     for (received_at, event_id), (newborn, joined) in sorted(moments.items(), key=lambda item: item[0]):
-        for pair in joined:
+        for is_reviewed, *pair in sorted(joined, key=lambda join: join[0]):
             older, younger = sorted(map(leader.find, pair), key=born.__getitem__)
             if older != younger:
                 leader.unite(older, younger)
-                if born[younger][1] != event_id:
+                if born[younger][1] != event_id or is_reviewed:
                     merges.add((identifier_id(younger), result.profiles[younger], event_id, received_at))
         for identifier in [*held, *newborn]:
             now = leader.find(identifier)
@@ -212,7 +212,7 @@ def _replay(result: Resolution, born: Any, links: Any, include: Any) -> tuple[se
     return merges, history
 
 
-def _assign(events: Any, result: Resolution, settings: Any, priority: Any, blocked: Any) -> dict[str, str | None]:
+def _assign(events: Any, result: Resolution, settings: Any, priority: Any, blocked: Any, apart: Any) -> dict[str, str | None]:
     """Return each event's profile: the holder of its strongest identifier, or the nearest login on one that several use."""
     contested = {i for pair, link in result.links.items() if link[2] == "refused" and link[4] != "override" for i in pair}
     contested |= {i for pair, link in result.links.items() if link[2] == "refused" and link[0] for i in pair}
@@ -223,12 +223,14 @@ def _assign(events: Any, result: Resolution, settings: Any, priority: Any, block
         found = [event.identifiers[c] for c in columns if c in event.identifiers and event.identifiers[c] not in blocked]
         return sorted(found, key=lambda i: priority[i.type])
 
+    refused_logins = {(x, result.profiles[y]) for pair in apart for x, y in (pair, pair[::-1])}
     logins: dict[Identifier, list[tuple[datetime, str, str]]] = defaultdict(list)
     for event in events:
         strongest, *rest = present(event) or [None]
         if strongest and (holder := result.profiles[strongest]):
             for identifier in rest:
-                if identifier in contested and priority[identifier.type] > priority[strongest.type]:
+                is_weaker = priority[identifier.type] > priority[strongest.type]
+                if identifier in contested and is_weaker and (identifier, holder) not in refused_logins:
                     logins[identifier].append((event.occurred_at, event.event_id, holder))
     assigned: dict[str, str | None] = {}
     for event in events:
