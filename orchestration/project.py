@@ -21,7 +21,7 @@ import jinja2
 import yaml
 
 from orchestration import paths
-from orchestration.lib import config, lock, overrides, runs, warehouse
+from orchestration.lib import config, lock, overrides, runs, traits, warehouse
 from orchestration.lib.errors import TesseraError, UsageError
 from orchestration.lib.plan import compile as plan_compile
 from orchestration.lib.plan import model as plan_model
@@ -117,6 +117,7 @@ def dbt(*arguments: str, as_of: str, capture: bool = False) -> subprocess.Comple
 def compile_config() -> None:
     """Make the project ready for dbt: the YAML files checked and compiled, the local packages linked."""
     config.compile_macros(paths.CONFIG, paths.DBT_PROJECT / "models", paths.compiled_macros(), paths.identity_config())
+    traits.check(paths.SQL_TRAITS, paths.DBT_PROJECT / "dbt_project.yml")
     overrides.check(paths.IDENTITY_OVERRIDES, config.read(paths.identity_config(), "identity"))
     plan_compile.write(plan_model.read(paths.TRACKING_PLAN), paths.compiled_macros() / "tracking_plan.sql")
     inputs, parsed = paths.compiled_macros() / "config_inputs.sql", paths.dbt_target() / "partial_parse.msgpack"

@@ -6,9 +6,10 @@ found and what is allowed.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -20,9 +21,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -55,17 +53,26 @@ Name = Annotated[str, AfterValidator(_identifier)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
-class Loader(yaml.SafeLoader):
-    """YAML in which a key occurs once: plain YAML would take the last and say nothing."""
+# Words that SQL reserves (PostgreSQL's list, which DuckDB shares): no column can have such a name without quotes.
+RESERVED = set(
+    re.findall(
+        r"\w+",
+        """all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
+        concurrently constraint create cross current_catalog current_date current_role current_schema current_time current_timestamp
+        current_user default deferrable desc distinct do else end except false fetch for foreign freeze from full grant group having
+        ilike in initially inner intersect into is isnull join lateral leading left like limit localtime localtimestamp natural not
+        notnull null offset on only or order outer overlaps pivot placing primary qualify references returning right select
+        session_user similar some summarize symmetric system_user table tablesample then to trailing true union unique unpivot user
+        using variadic verbose when where window with""",
+    )
+)
+TRAIT_KEYS = {"profile_id", "account_id", "holder_key"}  # columns beside the traits
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} occurs twice", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+
+def _column(value: str) -> str:
+    if value in RESERVED or value in TRAIT_KEYS:
+        raise ValueError("a trait is a column: its name is no word that SQL reserves, nor profile_id, account_id or holder_key")
+    return _identifier(value)
 
 
 class _Strict(BaseModel):
@@ -75,10 +82,19 @@ class _Strict(BaseModel):
 Content = TypeVar("Content", bound=BaseModel)
 
 
-def _unique(content: Content, named: Sequence[Any]) -> Content:
-    names = [item.name for item in named]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"each name occurs once; more than once: {', '.join(repeated)}")
+class _FoundAtError(ValueError):
+    """What is wrong lies deeper than the validator that finds it."""
+
+    def __init__(self, message: str, *location: int | str) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+def _unique(content: Content, key: str) -> Content:
+    names = [item.name for item in getattr(content, key)]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise _FoundAtError("each name occurs once", key, number, "name")
     return content
 
 
@@ -291,7 +307,7 @@ class Audiences(_Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Audiences:
-        return _unique(self, self.audiences)
+        return _unique(self, "audiences")
 
 
 class Sync(_Strict):
@@ -309,7 +325,7 @@ class Syncs(_Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Syncs:
-        return _unique(self, self.syncs)
+        return _unique(self, "syncs")
 
 
 TileRange = Annotated[list[Annotated[int, Field(ge=1, le=10)]], Field(min_length=2, max_length=2)]
@@ -338,7 +354,7 @@ class Grouping(_Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Grouping:
-        return _unique(self, self.groups)
+        return _unique(self, "groups")
 
 
 class Rfm(_Strict):
@@ -349,7 +365,7 @@ class Rfm(_Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Rfm:
-        return _unique(self, self.groupings)
+        return _unique(self, "groupings")
 
 
 class GoldenField(_Strict):
@@ -373,7 +389,7 @@ class Profiles(_Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Profiles:
-        return _unique(self, self.fields)
+        return _unique(self, "fields")
 
 
 OPERATORS = Literal[
@@ -398,31 +414,57 @@ def _property(value: str) -> str:
 Property = Annotated[str, AfterValidator(_property)]
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_item(value: Any) -> bool:
+    return _is_text(value) or _is_number(value)
+
+
+def _is_date(value: Any) -> bool:
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def _is_list_of(value: Any, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(fits, value))
+
+
 class Condition(_Strict):
     property: Property
     operator: OPERATORS
-    value: StrictStr | StrictInt | StrictFloat | date | list[StrictStr | StrictInt] | None = None
+    value: Any = None
+
+    @field_validator("value")
+    @classmethod
+    def _a_truth_value_is_its_text(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return [str(item).lower() if isinstance(item, bool) else item for item in value]
+        return str(value).lower() if isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _the_operator_has_its_value(self) -> Condition:
-        wanted: dict[str, tuple[str, Any]] = {
-            **dict.fromkeys(("exists", "not_exists"), ("no value", type(None))),
-            **dict.fromkeys(("equals", "not_equals"), ("a text or a number", (str, int, float))),
-            **dict.fromkeys(("less_than", "less_or_equal", "greater_than", "greater_or_equal"), ("a number", (int, float))),
-            **dict.fromkeys(("contains", "not_contains", "starts_with", "ends_with"), ("a text", str)),
-            **dict.fromkeys(("before_date", "after_date"), ("a date, such as 2026-01-31", date)),
-            **dict.fromkeys(("equals_one_of", "contains_one_of"), ("a list", list)),
-        }
-        kind, types = wanted[self.operator]
-        if not isinstance(self.value, types) or self.value in ("", []):
+        wanted: dict[str, tuple[str, Callable[[Any], bool]]] = {
+            **dict.fromkeys(("exists", "not_exists"), ("no value", lambda value: value is None)),
+            **dict.fromkeys(("equals", "not_equals"), ("a text, a number, true or false", _is_item)),
+            **dict.fromkeys(("less_than", "less_or_equal", "greater_than", "greater_or_equal"), ("a number without quotes", _is_number)),
+            **dict.fromkeys(("contains", "not_contains", "starts_with", "ends_with"), ("a text (a number in quotes)", _is_text)),
+            **dict.fromkeys(("before_date", "after_date"), ("a date without quotes or time, such as 2026-01-31", _is_date)),
+            "equals_one_of": ("a list of texts and numbers", lambda value: _is_list_of(value, _is_item)),
+            "contains_one_of": ("a list of texts", lambda value: _is_list_of(value, _is_text)),
+        }  # fmt: skip
+        kind, fits = wanted[self.operator]
+        if not fits(self.value):
             raise ValueError(f"{self.operator} takes {kind}")
-        if self.operator == "contains_one_of" and not all(isinstance(item, str) and item for item in self.value):  # type: ignore[union-attr]
-            raise ValueError("contains_one_of takes a list of texts")
         return self
 
 
 class Trait(_Strict):
-    name: Name
+    name: Annotated[str, AfterValidator(_column)]
     description: str = Field(min_length=1)
     level: Literal["profile", "account"] = "profile"
     source: Literal["events", "orders", "sessions"]
@@ -470,7 +512,7 @@ class Traits(_Strict):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Traits:
-        return _unique(self, self.traits)
+        return _unique(self, "traits")
 
 
 def _schema(value: str) -> str:
@@ -512,6 +554,15 @@ FILES: dict[str, tuple[type[BaseModel], str | None]] = {
 }
 
 
+PLAIN = {  # pydantic's words for what an analyst may write, in the analyst's
+    "extra_forbidden": "there is no such key here",
+    "missing": "the key is missing and must be given",
+    "list_type": "a list, [in, brackets] or an item a line",
+    "string_type": "a text (in quotes if it looks like a number or a date)",
+    "model_type": "keys with values",
+}
+
+
 def read(file: Path, kind: str | None = None) -> BaseModel:
     """Return a config file's content, validated; raise UsageError with file and line where it is wrong.
 
@@ -520,11 +571,12 @@ def read(file: Path, kind: str | None = None) -> BaseModel:
     return read_as(file, FILES[kind or file.stem][0])
 
 
-def read_as(file: Path, model: type[Content], loader: type[Loader] = Loader) -> Content:
+def read_as(file: Path, model: type[Content], loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Content:
     """Return a YAML file's content as a model; raise UsageError with file and line where it is wrong."""
     try:
         text = file.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=loader)
+        _refuse_repeated_keys(file, node)
         return model.model_validate(yaml.load(text, Loader=loader) or {})  # noqa: S506 (a kind of SafeLoader)
     except FileNotFoundError:
         raise UsageError("A configuration file is missing.", where=str(file), fix="restore it from git") from None
@@ -544,13 +596,40 @@ def read_as(file: Path, model: type[Content], loader: type[Loader] = Loader) -> 
     except ValidationError as error:
         # A misspelt key is an unknown key and a missing one: name the one that is written in the file.
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        deeper = getattr(first.get("ctx", {}).get("error"), "location", ())
+        location, found = (*first["loc"], *deeper), first["input"]
+        for part in deeper:
+            found = found[part]
         raise UsageError(
             "A configuration file is not valid.",
-            where=f"{file}:{line_of(node, first['loc'])} ({'.'.join(str(part) for part in first['loc']) or 'the file'})",
-            found=repr(first["input"])[:120],
-            allowed=first["msg"].removeprefix("Value error, "),
+            where=f"{file}:{line_of(node, location)} ({'.'.join(str(part) for part in location) or 'the file'})",
+            found=repr(found)[:120],
+            allowed=PLAIN.get(first["type"], first["msg"].removeprefix("Value error, ")),
             fix="correct the value; comments in the file explain each key",
         ) from None
+
+
+def _refuse_repeated_keys(file: Path, node: yaml.Node | None) -> None:
+    """YAML takes the last of two equal keys: the first, a whole list of traits maybe, would be lost without a word."""
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if str(key.value) in lines:
+                raise UsageError(
+                    "A configuration file has a key twice.",
+                    where=f"{file}:{line}",
+                    found=f"{key.value}, which line {lines[str(key.value)]} has as well",
+                    allowed="each key once",
+                    fix="put both under one key, or remove one",
+                )
+            lines[str(key.value)] = line
+            children.append(value)
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    for child in children:
+        _refuse_repeated_keys(file, child)
 
 
 def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:

@@ -89,8 +89,9 @@ def query(folder: Path, sql: str) -> Result:
 
 
 def profile(folder: Path, identifier: str) -> dict[str, Any]:
-    """Return one person by `type:value`: as_of, profile, identifiers, traits, segment, predictions, audiences, consent.
+    """Return one person by `type:value`: as_of, profile, fields, identifiers, traits, segment, predictions, audiences, consent.
 
+    The fields are those of the golden record, with the source and time of each.
     The value is compared as it is stored (e-mail in lower case, phone as E.164). A profile id that was merged away is followed.
     """
     kind, _, value = identifier.partition(":")
@@ -133,6 +134,10 @@ def profile(folder: Path, identifier: str) -> dict[str, Any]:
         return {
             "as_of": publish.as_of(folder),
             "profile": rows("select * from profiles.profiles where profile_id = ?", profile_id)[0],
+            "fields": rows(
+                "select field, value, rule, source_id, occurred_at from profiles.profile_fields where profile_id = ? order by field",
+                profile_id,
+            ),
             "identifiers": rows(
                 "select identifier_type, identifier_value, first_seen_at, last_seen_at, event_count"
                 " from identity.profile_identifiers where profile_id = ? order by all",
@@ -166,10 +171,17 @@ def _identifier_types(folder: Path) -> list[str]:
 def describe_profile(person: dict[str, Any]) -> str:
     """Return a profile as text, a section a paragraph."""
     sections = [f"as of {person['as_of']}", _section("profile", person["profile"])]
+    if person["fields"]:
+        given = {
+            row["field"]: f"{row['value']}  ({row['rule']}: {row['source_id']}"
+            + (f", {row['occurred_at']})" if row["occurred_at"] else ")")
+            for row in person["fields"]
+        }
+        sections.append(_section("golden record", given))
     sections.append(
         "identifiers\n"
         + "\n".join(
-            f"  {row['identifier_type']:<14}{row['identifier_value']}  ({row['event_count']} events)"
+            f"  {row['identifier_type']:<12}  {row['identifier_value']}  ({row['event_count']} events)"
             for row in person["identifiers"]
         )
     )
@@ -191,4 +203,4 @@ def describe_profile(person: dict[str, Any]) -> str:
 
 
 def _section(title: str, values: dict[str, Any]) -> str:
-    return "\n".join([title, *(f"  {key:<24}{value}" for key, value in values.items() if value is not None)])
+    return "\n".join([title, *(f"  {key:<22}  {value}" for key, value in values.items() if value is not None)])

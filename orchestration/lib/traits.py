@@ -1,10 +1,12 @@
-"""A new SQL trait: the pair of files and the line that lists it."""
+"""SQL traits: a new one (the pair of files and the line that lists it), and whether files and lists agree."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from orchestration.lib import config
 from orchestration.lib.errors import UsageError
@@ -16,13 +18,35 @@ LEVELS = {
 }  # and the var of dbt_project.yml that lists the level's traits
 
 
+def check(package: Path, listing: Path) -> None:
+    """Raise UsageError where the files of the SQL traits and their lists in dbt_project.yml differ: dbt would show such a trait nowhere."""
+    variables = yaml.safe_load(listing.read_text(encoding="utf-8")).get("vars") or {}
+    for level, variable in LEVELS.items():
+        folder, listed = package / f"{level}s", set(variables.get(variable) or {})
+        sql, yml = ({file.stem for file in folder.glob(f"*.{suffix}")} for suffix in ("sql", "yml"))
+        wrong = {
+            "listed without a .sql": listed - sql,
+            "a .sql that is not listed": sql - listed,
+            "a .sql without its .yml": sql - yml,
+            "a .yml without its .sql": yml - sql - listed,
+        }
+        if any(wrong.values()):
+            raise UsageError(
+                "SQL traits and their list differ.",
+                where=f"{folder} and vars: {variable} in {listing}",
+                found="; ".join(f"{what}: {', '.join(sorted(names))}" for what, names in wrong.items() if names),
+                allowed=f"for each trait {folder.name}/<trait>.sql, {folder.name}/<trait>.yml and a line `<trait>: <type>` of the list",
+                fix="add or remove the file or the line; `tessera trait new` writes all three",
+            )
+
+
 def create(name: str, value_type: str, package: Path, project: Path, seeds: Path, level: str = "profile") -> list[Path]:
     """Write `<name>.sql` and `.yml` into the level's folder and add the trait to the level's var; return the files written."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
         raise UsageError(
             "This is not a name for a trait.",
             found=repr(name),
-            allowed="a lower-case letter, then letters, digits or _",
+            allowed="a lower-case letter, then letters, digits or _, 61 at most",
             fix="for example orders_last_year",
         )
     if value_type not in TYPES:

@@ -1,3 +1,3 @@
-select profile_id, floor({{ seconds_between("max(started_at)", as_of()) }} / 86400.0) as value
+select profile_id, floor(greatest({{ seconds_between("max(started_at)", as_of()) }}, 0) / 86400.0) as value
 from {{ ref("tessera", "sessions") }}
 group by profile_id

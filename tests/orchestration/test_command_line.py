@@ -475,7 +475,16 @@ def test_a_person_is_found_by_every_type_of_identifier(demo_home: Path, person: 
 
 def test_a_person_is_shown_as_text(demo_home: Path, person: dict[str, Any]) -> None:
     text = tessera(demo_home, "profile", f"email:{person['email']}").stdout
-    for word in ("as of 20", "profile", "identifiers", "traits", "consent", person["profile_id"], person["anonymous_id"]):
+    for word in (
+        "as of 20",
+        "profile",
+        "golden record",
+        "identifiers",
+        "traits",
+        "consent",
+        person["profile_id"],
+        person["anonymous_id"],
+    ):
         assert word in text
 
 

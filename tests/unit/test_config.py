@@ -106,7 +106,7 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("rfm", "recency: [4, 5]", "recency: [0, 5]", "recency: [0, 5]"),
         ("rfm", "recency: [4, 5]", "recency: [4]", "recency: [4]"),
         ("rfm", "clusters: null", "clusters: 1", "clusters: 1"),
-        ("rfm", "name: loyal,", "name: champions,", "name: lifecycle"),
+        ("rfm", "name: loyal,", "name: champions,", "recency: [3, 5], frequency: [3, 5]"),
         ("profiles", "rule: first", "rule: newest", "rule: newest"),
         ("profiles", "rule: first", "rule: source_priority", "rule: source_priority"),
         ("profiles", "keys: [country]", "keys: []", "keys: []"),
@@ -117,6 +117,8 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("traits", "property: brand", 'property: "bra\'nd"', "bra'nd"),
         ("traits", "level: account", "level: company", "level: company"),
         ("traits", "property: at.hour", "property: at.minute", "at.minute"),
+        ("traits", "name: last_search", "name: select", "name: select"),
+        ("traits", "name: last_search", "name: holder_key", "name: holder_key"),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_line(project: Path, name: str, old: str, new: str, marker: str) -> None:
@@ -135,7 +137,20 @@ def test_a_wrong_value_is_refused_at_its_line(project: Path, name: str, old: str
         ("operator: greater_than, value: 0", "operator: greater_than, value: much", "order_count", "takes a number"),
         ("operator: greater_than, value: 0", "operator: exists, value: 0", "order_count", "takes no value"),
         ("operator: greater_than, value: 0", "operator: before_date, value: yesterday", "order_count", "takes a date"),
+        ("operator: greater_than, value: 0", "operator: greater_than, value: .inf", "order_count", "takes a number"),
+        (
+            "operator: greater_than, value: 0",
+            "operator: equals, value: 2026-01-05",
+            "order_count",
+            "a text, a number, true or false",
+        ),
         ("operator: greater_than, value: 0", "operator: equals_one_of, value: 0", "order_count", "takes a list"),
+        (
+            "operator: greater_than, value: 0",
+            "operator: equals_one_of, value: ['']",
+            "order_count",
+            "takes a list of texts and numbers",
+        ),
         ("operator: greater_than, value: 0", "operator: contains_one_of, value: [1]", "order_count", "a list of texts"),
         (
             "property: net_revenue\n      when_none",
@@ -159,6 +174,23 @@ def test_parts_of_a_trait_that_do_not_fit_are_refused_with_what_would(
     line = int(caught.value.where.rpartition(" (")[0].rpartition(":")[2])
     first = _line_of(file, f"name: {trait}")
     assert first <= line <= first + 8
+
+
+def test_a_key_that_occurs_twice_is_refused_before_its_first_list_is_lost(project: Path) -> None:
+    """Whoever adds a trait below a second `traits:` would have that one alone."""
+    file = project / "config" / "traits.yml"
+    file.write_text(file.read_text(encoding="utf-8") + "\ntraits:  # mine\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="key twice") as caught:
+        config.read(file)
+    assert caught.value.where == f"{file}:{_line_of(file, '# mine')}"
+    first = file.read_text(encoding="utf-8").splitlines().index("traits:") + 1
+    assert f"line {first}" in caught.value.found
+
+
+def test_true_and_false_are_compared_as_their_texts() -> None:
+    conditions = [{"operator": "equals", "value": True}, {"operator": "equals_one_of", "value": [False, 0.5]}]
+    read = [config.Condition.model_validate({"property": "has_conversion", **condition}).value for condition in conditions]
+    assert read == ["true", ["false", 0.5]]
 
 
 def test_a_missing_key_is_refused_at_the_item_that_lacks_it(project: Path) -> None:
@@ -309,7 +341,7 @@ def test_a_wrong_file_compiles_nothing(project: Path) -> None:
         ("segment_tables: [{schema: 'web; drop table x'}]", "the name of a schema or a database"),
         ("segment_tables: [{schema: web, source: a b}]", "pattern"),
         ("segment_tables: [{schema: web}, {schema: WEB}]", "each schema occurs once"),
-        ("segment_tables: [{source: web}]", "Field required"),
+        ("segment_tables: [{source: web}]", "the key is missing"),
     ],
 )
 def test_the_schema_of_landed_tables_must_be_a_plain_name(tmp_path: Path, text: str, allowed: str) -> None:

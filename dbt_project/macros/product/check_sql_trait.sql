@@ -13,8 +13,20 @@
 
         {%- set type = sql_traits_of(level).get(model.name) -%}
         {%- set value = (columns | selectattr("name", "in", ["value", "VALUE"]) | list)[0] -%}
-        {%- if type in ("bigint", "decimal", "double") and value.is_string() -%}
-            {%- do refuse_sql_trait(file, "a value that is text", "a number: dbt_project.yml declares " ~ model.name ~ ": " ~ type, "return a number, or declare another type") -%}
+        {%- set kind = kind_of_type(value.dtype | lower) -%}
+        {%- set allowed = {"boolean": ["true or false"], "date": ["a date", "a timestamp"], "timestamp": ["a timestamp", "a date"],
+            "string": ["text", "a number", "a date", "a timestamp", "true or false"]}.get(type, ["a number"]) -%}
+        {%- if kind not in allowed -%}
+            {%- do refuse_sql_trait(file, "a value that is " ~ kind, allowed[0] ~ ": dbt_project.yml declares " ~ model.name ~ ": " ~ type, "return " ~ allowed[0] ~ ", or declare another type") -%}
+        {%- endif -%}
+
+        {#- Engines round half a number each in their own way. -#}
+        {%- if type == "bigint" and not value.is_integer() -%}
+            {%- set rows = run_query("select " ~ key ~ ", value from " ~ relation ~ " where value <> floor(value) order by " ~ key ~ " limit 1").rows -%}
+            {%- if rows -%}
+                {%- do refuse_sql_trait(file, "value " ~ rows[0][1] ~ " of " ~ key ~ " " ~ rows[0][0], "whole numbers: dbt_project.yml declares " ~ model.name ~ ": bigint",
+                    "round or floor it, or declare decimal") -%}
+            {%- endif -%}
         {%- endif -%}
 
         {%- set rows = run_query(
@@ -33,6 +45,18 @@
         {%- endif -%}
     {%- endif -%}
     {{ return("") }}
+{%- endmacro %}
+
+{# What values of an engine's type are, in words; the type itself where it is none of these. #}
+{% macro kind_of_type(dtype) -%}
+    {%- set kinds = {
+        "(character|char|varchar|text|string)": "text", "bool": "true or false", "date$": "a date", "(timestamp|datetime)": "a timestamp",
+        "((u|tiny|small|medium|big|huge)*int(eger|[0-9]+)?$|decimal|numeric|number|double|real|float)": "a number",
+    } -%}
+    {%- for pattern, kind in kinds.items() if modules.re.match(pattern, dtype) and "[" not in dtype and "<" not in dtype -%}
+        {{ return(kind) }}
+    {%- endfor -%}
+    {{ return("of type " ~ dtype) }}
 {%- endmacro %}
 
 {% macro refuse_sql_trait(file, found, allowed, fix) -%}

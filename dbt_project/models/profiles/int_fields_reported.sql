@@ -13,13 +13,11 @@ with
             {% for field in config_profiles().fields -%}
                 coalesce(
                     {%- for key in field["keys"] %}
-                        nullif(
-                            trim({{ json_text("properties" if field.event else "traits", key.split(".")) }}),
-                            ''
-                        ),
+                        {%- set text = "trim(" ~ json_text("properties" if field.event else "traits", key.split(".")) ~ ")" %}
+                        case when substr({{ text }}, 1, 1) <> '{' then nullif({{ text }}, '') end,
                     {%- endfor %}
                     null
-                ) as {{ field.name }},
+                ) as field_{{ field.name }},
             {% endfor -%}
             occurred_at
         from events
@@ -43,12 +41,12 @@ with
         event_id,
         profile_id,
         '{{ field.name }}' as field,
-        cast({{ field.name }} as {{ dbt.type_string() }}) as value,
+        cast(field_{{ field.name }} as {{ dbt.type_string() }}) as value,
         source_id,
         occurred_at
     from described
     where
-        {{ field.name }} is not null
+        field_{{ field.name }} is not null
         and {{ "event = " ~ text_literal(field.event) if field.event else "type = 'identify'" }}
     union all
 {% endfor %}

@@ -37,7 +37,9 @@ with
                         event_id desc nulls last
                 ) as place
             from counted
-            where field = '{{ field.name }}' {{ "union all" if not loop.last }}
+            where
+                field = '{{ field.name }}' {{ "and number is not null" if field.rule == "maximum" }}
+                {{ "union all" if not loop.last }}
         {% endfor %}
     )
 

@@ -42,7 +42,10 @@ select
     level,
     moment,
     buyer_id,
-    cast(floor({{ seconds_between("last_ordered_at", "measured_at") }} / 86400.0) as bigint) as recency_days,
+    -- An order may be dated up to a day ahead of its receipt.
+    greatest(
+        cast(floor({{ seconds_between("last_ordered_at", "measured_at") }} / 86400.0) as bigint), 0
+    ) as recency_days,
     cast(frequency as bigint) as frequency,
     cast(monetary as {{ type_decimal() }}) as monetary,
     last_ordered_at,

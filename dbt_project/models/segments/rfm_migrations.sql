@@ -7,7 +7,21 @@ with
         {% if rfm_moments()[0].at == rfm_moments()[1].at -%} where moment <> 1 {%- endif %}
     ),
 
-    moments as (select distinct level, moment, measured_at from scored),
+    -- At a date that was asked for nobody may have bought yet.
+    asked as (select * from ({{ rfm_moment_rows() }}) as moments where is_asked),
+
+    levels as (select distinct level from scored),
+
+    measured as (
+        select level, moment, measured_at
+        from scored
+        union all
+        select levels.level, asked.moment, asked.measured_at
+        from levels
+        cross join asked
+    ),
+
+    moments as (select distinct level, moment, measured_at from measured),
 
     pairs as (
         select

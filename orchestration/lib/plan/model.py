@@ -26,8 +26,17 @@ PAYLOADS = {"track": "properties", "page": "properties", "screen": "properties",
 COMMON_PAYLOADS = ("properties", "traits", "context")
 
 
-class Loader(config.Loader):
-    """YAML as JSON knows it: only true and false are booleans (not yes, no, on, off), a date is a text."""
+class Loader(yaml.SafeLoader):
+    """YAML as JSON knows it: only true and false are booleans (not yes, no, on, off), a date is a text, a key occurs once."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} occurs twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
 
 
 Loader.yaml_implicit_resolvers = {

@@ -240,16 +240,18 @@ def test_the_migration_matrix_is_the_fixtures_and_its_rows_sum_to_the_former_mem
 
 
 def test_the_matrix_between_any_two_dates_is_what_was_built_as_of_them(shuffled_home: Path) -> None:
-    """By 10 February half of the customers had bought nothing: they appear."""
+    """By 10 February half of the customers had bought nothing: they appear. In 1996 nobody had: all do."""
     dates = ("1997-02-10", "1997-08-15")
     former, latter = (segments_at(shuffled_home, date) for date in dates)
     tessera(
         shuffled_home, *DBT_BUILD, "--select", "+rfm_migrations", "--vars",
-        f"{{rfm_new_within_days: 100000, rfm_migration_dates: {list(dates)}}}", as_of="1998-07-01",
+        f"{{rfm_new_within_days: 100000, rfm_migration_dates: {['1996-01-01', *dates]}}}", as_of="1998-07-01",
     )  # fmt: skip
     found = {row[:2]: row[2] for row in built(shuffled_home, MATRIX.format(*dates)) if row[2]}
     assert found == Counter((former.get(customer, "absent"), latter[customer]) for customer in latter)
     assert sum(count for (origin, _), count in found.items() if origin == "absent") > 500
+    first = {row[:2]: row[2] for row in built(shuffled_home, MATRIX.format("1996-01-01", dates[1])) if row[2]}
+    assert first == Counter(("absent", segment) for segment in latter.values())
 
 
 def test_accounts_of_one_person_each_have_the_segments_of_their_person(shuffled_home: Path) -> None:

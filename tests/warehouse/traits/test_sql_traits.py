@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import tessera_in
+from orchestration.lib import traits
+from orchestration.lib.errors import UsageError
+from tests.conftest import ROOT, tessera_in
 from tests.orchestration.conftest import copy_tree
 from tests.warehouse.helpers import write_calls
 
@@ -18,6 +22,8 @@ BROKEN = {
     "nobody": "select profile_id, 1 as value from {{ ref('tessera', 'orders') }} union all select null as profile_id, 2 as value",
     "wide": "select profile_id, 1 as orders_placed, 2 as value from {{ ref('tessera', 'profiles') }}",
     "by_email": "select email, 1 as value from {{ ref('tessera', 'profiles') }}",
+    "halved": "select profile_id, 1.5 as value from {{ ref('tessera', 'profiles') }}",
+    "listed": "select profile_id, [1, 2] as value from {{ ref('tessera', 'profiles') }}",
     "wordy": "select profile_id, 'many' as value from {{ ref('tessera', 'profiles') }}",
     "account_of_nobody": "select account_id, 1 as value from {{ ref('tessera', 'orders') }}",
 }
@@ -29,7 +35,7 @@ def level_of(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What a build of six traits says that each break the contract in their own way, made by `tessera trait new`."""
+    """What a build of traits says that each break the contract in their own way, made by `tessera trait new`."""
     folder = tmp_path_factory.mktemp("contract")
     tree, home = copy_tree(folder / "tree"), folder / "home"
     calls = [
@@ -63,6 +69,8 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("nobody", r"found: .*profile_id null in 1 row", "one row for each profile_id, none without it"),
         ("wide", "found: the columns profile_id, orders_placed, value", "two columns: profile_id and value"),
         ("by_email", "found: the columns email, value", "two columns: profile_id and value"),
+        ("halved", r"found: value 1\.5 of profile_id \w{32}", "whole numbers: dbt_project.yml declares halved: bigint"),
+        ("listed", r"found: a value that is of type integer\[\]", "a number: dbt_project.yml declares listed: bigint"),
         ("account_of_nobody", "found: account_id null in 14 rows", "one row for each account_id"),
         ("wordy", "found: a value that is text", "a number: dbt_project.yml declares wordy: bigint"),
     ],
@@ -84,6 +92,35 @@ def test_a_trait_that_reads_a_private_model_is_refused(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "prying" in result.stdout + result.stderr
     assert "int_orders_reported" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (
+            lambda package, _: (package / "profiles" / "unlisted.sql").touch(),
+            "a .sql that is not listed: unlisted; a .sql without",
+        ),
+        (lambda package, _: (package / "profiles" / "lonely.yml").touch(), "a .yml without its .sql: lonely"),
+        (lambda package, _: (package / "profiles" / "lifecycle_stage.yml").unlink(), "a .sql without its .yml: lifecycle_stage"),
+        (
+            lambda package, _: (package / "accounts" / "active_members_30_days.sql").unlink(),
+            "listed without a .sql: active_members",
+        ),
+        (lambda _, listing: listing.write_text("vars: {}"), "a .sql that is not listed: abandoned_cart_at, "),
+    ],
+)
+def test_files_and_lists_that_differ_are_refused_before_dbt_starts(
+    tmp_path: Path, change: Callable[[Path, Path], object], found: str
+) -> None:
+    package, listing = tmp_path / "sql_traits", tmp_path / "dbt_project.yml"
+    shutil.copytree(ROOT / "sql_traits", package)
+    shutil.copy(ROOT / "dbt_project" / "dbt_project.yml", listing)
+    traits.check(package, listing)
+    change(package, listing)
+    with pytest.raises(UsageError) as caught:
+        traits.check(package, listing)
+    assert found in caught.value.found
 
 
 @pytest.mark.parametrize(
