@@ -3,7 +3,7 @@
 {% macro list_json(column) -%} {{ adapter.dispatch("list_json", "tessera")(column) }} {%- endmacro %}
 
 {% macro duckdb__list_json(column) -%}
-    cast(to_json(list_sort(list_distinct(list({{ column }}) filter (where {{ column }} is not null)))) as varchar)
+    cast(to_json(list_sort(list(distinct {{ column }}) filter (where {{ column }} is not null))) as varchar)
 {%- endmacro %}
 
 {# PostgreSQL's json_agg puts blanks after the commas. #}

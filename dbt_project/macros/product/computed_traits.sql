@@ -223,22 +223,24 @@
             )
         {%- endif %}
 
-        {%- if totals %}
+        {#- An event at a time: of the others' rows nothing is read. #}
+        {%- for event in totals | map(attribute="event") | unique %}
+            {%- set totalled = source ~ "_totalled_" ~ loop.index %}
             ,
-            {{ source }}_totalled as (
+            {{ totalled }} as (
                 select
-                    {%- for trait in totals %}
-                        {%- do found.update({trait.name: source ~ "_totalled"}) %}
+                    {%- for trait in totals if trait.event == event %}
+                        {%- do found.update({trait.name: totalled}) %}
                         {{ trait_aggregate(trait, properties) }} as {{ trait.name }},
                     {%- endfor %}
                     holder_key
                 from {{ source }}_read
-                {%- if source == "events" %}
-                    where {{ is_one_of("event", totals | map(attribute="event") | unique | list) }}
+                {%- if event %}
+                    where event = {{ text_literal(event) }}
                 {%- endif %}
                 group by holder_key
             )
-        {%- endif %}
+        {%- endfor %}
 
         {%- for value in values %}
             {%- set property = properties[value.trait.property] %}
