@@ -64,7 +64,7 @@ def test_the_demo_plan_has_no_problem() -> None:
         ("enum: [EUR, USD]", "pattern: '(?!EUR)'", 9, "look-around"),
         ("enum: [EUR, USD]", "format: ipv4", 9, "format is one of"),
         ("owner: checkout", "ownr: checkout", 2, "ownr"),
-        ("owner: checkout", "owner: checkout\nowner: shop", 3, "occurs twice"),
+        ("owner: checkout", "owner: checkout\nowner: shop", 3, "each key once"),
         ("owner: checkout", "version: 0", 2, "greater than or equal to 1"),
         ("owner: checkout", "type: alias", 2, "type"),
         ("owner: checkout", "enforce: {invalid: block}", 2, "allow"),
