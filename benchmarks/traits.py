@@ -6,8 +6,8 @@ F = `count(*), count(distinct anonymous_id)` over the Parquet of the demo shop's
 
 Inside the measure of "all traits": the computed traits of people and accounts, every SQL trait, and the tall views of both that show them
 all, read once. Outside, and printed above it: who is who, and the profiles stage, which reads the JSON once (int_properties_extracted for
-the traits; int_visits_located, int_orders_reported, sessions and orders for everybody). The events are read from the Parquet, as accepted:
-the rules of the events stage are not measured.
+the traits; int_visits_collected, int_orders_reported, sessions and orders for everybody). The events are read from the Parquet, as
+accepted: the rules of the events stage are not measured.
 
 An increment is the last percent of the events by receipt, as of their end, after the others as of theirs. Each of its parts is set beside
 the same part of a whole run; the log of changes reads of the tall views what it compares.
@@ -30,8 +30,8 @@ from orchestration.lib.warehouse import Embedded
 from tests.conftest import ROOT
 from tests.warehouse.bare import AS_OF, EVENTS, IDENTITY, SQL_TRAITS, BareProject, prepare, raw_tables
 
-EVENTS_READ = ("int_properties_extracted", "int_orders_reported", "int_visits_located", "int_fields_reported")
-PROFILES = ("orders", "sessions", "profile_fields", "profiles", "accounts", "account_members")
+EVENTS_READ = ("int_properties_extracted", "int_orders_reported", "int_visits_collected", "int_fields_reported")
+PROFILES = ("orders", "int_visits_located", "sessions", "profile_fields", "profiles", "accounts", "account_members")
 TOUCHED = ("int_profiles_touched", "int_accounts_touched")
 COMPUTED = ("int_profiles_computed", "int_accounts_computed")
 SQL = tuple(sorted(file.stem for file in SQL_TRAITS.rglob("*.sql")))

@@ -3,7 +3,7 @@
 with
     events as (select * from {{ ref("profile_events") }} where profile_id is not null),
 
-    described as (
+    described as {{ materialized() }} (
         select
             event_id,
             profile_id,

@@ -1,5 +1,6 @@
--- What one event on a page or screen says about where the visitor came from. Parameters on the address
--- win over the library's reading of them, since the address is what the visitor followed.
+{{ config(materialized="view") }}
+-- What the first page of a visit says about where the visitor came from. Parameters on the address win over
+-- the library's reading of them, since the address is what the visitor followed.
 {% set paths = [
     ["page", "url"],
     ["page", "referrer"],
@@ -9,29 +10,27 @@
 ] %}
 with
     opened as (
-        select
-            event_id,
-            profile_id,
-            anonymous_id,
-            event,
-            {{ json_opened("context", paths) }} as opened_context,
-            occurred_at
-        from {{ ref("profile_events") }}
-        where profile_id is not null and anonymous_id is not null and type in ('track', 'page', 'screen')
+        select visits.*, {{ json_opened("events.context", paths) }} as opened_context
+        from {{ ref("int_visits_collected") }} as visits
+        left join {{ ref("events") }} as events on visits.landing_event_id = events.event_id
     ),
 
     located as {{ materialized() }} (
         select
-            event_id,
+            session_id,
             profile_id,
             anonymous_id,
-            event,
             {{ json_item("opened_context", paths, ["page", "url"]) }} as url,
             {{ json_item("opened_context", paths, ["page", "referrer"]) }} as referrer,
             {{ json_item("opened_context", paths, ["campaign", "source"]) }} as campaign_source,
             {{ json_item("opened_context", paths, ["campaign", "medium"]) }} as campaign_medium,
             {{ json_item("opened_context", paths, ["campaign", "name"]) }} as campaign_name,
-            occurred_at
+            exit_url,
+            event_count,
+            page_view_count,
+            has_conversion,
+            started_at,
+            ended_at
         from opened
     ),
 
@@ -61,18 +60,22 @@ with
     referring as (select referrer, {{ url_host("referrer") }} as referrer_host from referrers)
 
 select
-    located.event_id,
+    located.session_id,
     located.profile_id,
     located.anonymous_id,
-    located.event,
-    located.url,
+    located.url as landing_url,
+    located.exit_url,
     lower(coalesce(addresses.source, nullif(located.campaign_source, ''))) as source,
     lower(coalesce(addresses.medium, nullif(located.campaign_medium, ''))) as medium,
     lower(trim(coalesce(addresses.campaign, nullif(located.campaign_name, '')))) as campaign,
     addresses.click_platform,
     addresses.page_host,
     referring.referrer_host,
-    located.occurred_at
+    located.event_count,
+    located.page_view_count,
+    located.has_conversion,
+    located.started_at,
+    located.ended_at
 from located
 left join addresses on located.url = addresses.url
 left join referring on located.referrer = referring.referrer

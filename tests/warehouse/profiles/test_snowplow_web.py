@@ -42,7 +42,8 @@ def connection(shared_data: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             "create table reference.channel_sources as select * from read_csv(?, all_varchar = true)",
             [str(ROOT / "seeds/reference/channel_sources.csv")],
         ).fetchall()
-        BareProject(connection).run((*STAGING, *IDENTITY, *HISTORY, *EVENTS, "profile_events", "int_visits_located", "sessions"))
+        visits = ("profile_events", "int_visits_collected", "int_visits_located", "sessions")
+        BareProject(connection).run((*STAGING, *IDENTITY, *HISTORY, *EVENTS, *visits))
         yield connection
 
 

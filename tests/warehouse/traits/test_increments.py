@@ -25,6 +25,7 @@ PROFILES = (
     "int_runs_compared",
     "int_properties_extracted",
     "int_orders_reported",
+    "int_visits_collected",
     "int_visits_located",
     "int_fields_reported",
     "orders",
