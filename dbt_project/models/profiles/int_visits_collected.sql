@@ -39,9 +39,7 @@ with
             case
                 when previous_at is null
                 then 1
-                when
-                    {{ seconds_between("previous_at", "occurred_at") }}
-                    > {{ var("session_timeout_minutes") * 60 }}
+                when {{ add_seconds("previous_at", var("session_timeout_minutes") * 60) }} < occurred_at
                 then 1
                 else 0
             end as is_start
