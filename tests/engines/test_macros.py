@@ -326,6 +326,7 @@ NUMBERS = [
         ("null", None, None),
     ]
 ]
+LIMITED = "{{ decimal_text(limited_decimal('cast(v as ' ~ %s ~ ')')) }}"
 RATIO = '{{ decimal_ratio("cast(v as decimal(18, 4))", "cast(w as decimal(18, 9))") }}'
 NUMBERS += [
     *(
@@ -344,6 +345,32 @@ NUMBERS += [
             ("null by a null", ("3", None), None),
             ("nine decimals below", ("1", "0.333333333"), "3.0000"),
             ("the largest by one", ("99999999999999.9999", "1"), "99999999999999.9999"),
+            ("null where the ratio is too large", ("99999999999999.9999", "0.5"), None),
+            ("null where it is too large once rounded", ("99999999999999.9999", "-0.999999999"), None),
+        ]
+    ),
+    *(
+        Case("decimal_ratio", sentence, '{{ decimal_ratio("cast(v as decimal(28, 4))", "cast(w as decimal(28, 4))") }}', expected, inputs)
+        for sentence, inputs, expected in [
+            ("a sum that is too large for money", ("10000000000000000", "10000000"), "1000000000.0000"),
+            ("a half of one", ("-200000000000001.0000", "20000"), "-10000000000.0001"),
+            ("a large denominator", ("1", "20000000000000"), "0.0000"),
+            ("two large ones", ("2000000000000000", "3000000000000000"), "0.6667"),
+            ("null where the ratio of sums is too large", ("900000000000000000000000", "1"), None),
+            ("the largest ratio of sums", ("299999999999999.9997", "3"), "99999999999999.9999"),
+            ("null where the ratio of sums is too large once rounded", ("299999999999999.9999", "3"), None),
+        ]
+    ),
+    *(
+        Case("type_decimal", f"limited_decimal: {sentence}", LIMITED % of, expected, (text,))
+        for sentence, of, text, expected in [
+            ("a sum that fits", "'decimal(38, 4)'", "12.5", "12.5000"),
+            ("a sum that does not", "'decimal(38, 4)'", "100000000000009", "99999999999999.9999"),
+            ("a negative one", "'decimal(38, 4)'", "-100000000000009", "-99999999999999.9999"),
+            ("too large once rounded", "'decimal(38, 5)'", "99999999999999.99995", "99999999999999.9999"),
+            ("floating point", "type_double()", "1e300", "99999999999999.9999"),
+            ("an integer", "'bigint'", "-9223372036854775807", "-99999999999999.9999"),
+            ("null", "'decimal(38, 4)'", None, None),
         ]
     ),
     Case("decimal_ratio", "integers", '{{ decimal_ratio("cast(v as bigint)", "cast(w as bigint)") }}', "0.5000", ("1", "2")),

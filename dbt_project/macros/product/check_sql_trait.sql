@@ -1,14 +1,28 @@
-{# The contract of a SQL trait, checked when its table has been built (post-hook): two columns, the key and `value`; no key missing, none
-   twice; a value of the declared kind. The message names the file and the rows. #}
+{# The contract of a SQL trait, checked when its table has been built (post-hook): two columns, the key and `value`; keys of profiles, or
+   accounts; no key missing, none twice; a value of the declared kind. The message names the file and the rows. #}
 {% macro check_sql_trait(relation, model) -%}
+    {%- set level = "account" if model.original_file_path.startswith("accounts") else "profile" -%}
+    {%- set holders = ref("tessera", level ~ "s") -%}
     {%- if execute -%}
         {%- set file = "sql_traits/" ~ model.original_file_path -%}
-        {%- set level = "account" if model.original_file_path.startswith("accounts") else "profile" -%}
         {%- set key = level ~ "_id" -%}
         {%- set columns = adapter.get_columns_in_relation(relation) -%}
         {%- set names = columns | map(attribute="name") | map("lower") | list -%}
         {%- if names | sort != [key, "value"] | sort -%}
             {%- do refuse_sql_trait(file, "the columns " ~ (names | join(", ")), "two columns: " ~ key ~ " and value", "select " ~ key ~ ", … as value") -%}
+        {%- endif -%}
+
+        {#- A key may lag behind a merge, but not all do: then it is another id, which no message shows, for it may be personal. -#}
+        {%- set as_text = "cast(" ~ key ~ " as " ~ dbt.type_string() ~ ")" -%}
+        {%- set counts = run_query("select count(*), count(" ~ key ~ ") from " ~ relation).rows[0] -%}
+        {%- if counts[1] and not run_query(
+            "select 1 from (select " ~ as_text ~ " as trait_key from " ~ relation ~ ") as traits inner join " ~ holders
+            ~ " as holders on traits.trait_key = holders." ~ key ~ " limit 1"
+        ).rows -%}
+            {%- do refuse_sql_trait(
+                file, "in " ~ counts[0] ~ (" rows" if counts[0] > 1 else " row") ~ " no " ~ key ~ " that is one of profiles." ~ level ~ "s",
+                "the " ~ key ~ " of public tables", "select " ~ key ~ " itself, not another id under its name"
+            ) -%}
         {%- endif -%}
 
         {%- set type = sql_traits_of(level).get(model.name) -%}

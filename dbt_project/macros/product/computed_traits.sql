@@ -272,7 +272,7 @@ select
         {%- if trait.kind in counted %} cast(coalesce({{ column }}, 0) as bigint) as {{ trait.name }},
         {%- elif trait_type(trait) == "decimal" %}
             {%- set value = column if trait.when_none is none else "coalesce(" ~ column ~ ", " ~ trait.when_none ~ ")" %}
-            cast({{ value }} as {{ type_decimal() }}) as {{ trait.name }},
+            {{ limited_decimal(value) }} as {{ trait.name }},
         {%- elif trait_type(trait) == "bigint" %} cast({{ column }} as bigint) as {{ trait.name }},
         {%- else %} {{ column }},
         {%- endif %}

@@ -11,7 +11,7 @@
         ) }}
     {%- endif -%}
     {%- if type == "timestamp" -%} {{ timestamp_text(column) }}
-    {%- elif type == "decimal" -%} {{ decimal_text(column) }}
+    {%- elif type == "decimal" -%} {{ decimal_text(limited_decimal(column)) }}
     {%- else -%} cast(cast({{ column }} as {{ types[type] }}) as {{ dbt.type_string() }})
     {%- endif -%}
 {%- endmacro %}

@@ -51,9 +51,9 @@ select
     channel,
     nullif(campaign, '') as campaign,
     model,
-    cast(spend as {{ type_decimal() }}) as spend,
+    {{ limited_decimal("spend") }} as spend,
     cast(conversions as {{ type_decimal(9) }}) as conversions,
-    cast(revenue as {{ type_decimal() }}) as revenue,
+    {{ limited_decimal("revenue") }} as revenue,
     {{ decimal_ratio("spend", "conversions") }} as cpa,
     {{ decimal_ratio("revenue", "spend") }} as roas
 from joined

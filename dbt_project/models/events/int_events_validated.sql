@@ -100,6 +100,18 @@ with
             'not a number' as detail
         from orders
         where revenue is not null and {{ parse_decimal("revenue") }} is null
+    ),
+
+    orders_with_absurd_amounts as (
+        select
+            event_id,
+            event,
+            event_version,
+            'Range' as violation_type,
+            'properties.revenue' as field,
+            'more than largest_amount ({{ var("largest_amount") }})' as detail
+        from orders
+        where abs({{ parse_decimal("revenue") }}) > {{ var("largest_amount") }}
     )
 
 select *
@@ -122,3 +134,6 @@ from orders_without_amounts
 union all
 select *
 from orders_with_unreadable_amounts
+union all
+select *
+from orders_with_absurd_amounts

@@ -43,7 +43,7 @@ select
     coalesce(sales.event_id, refunds.event_id) as event_id,
     coalesce(sales.currency, refunds.currency) as currency,
     cast(coalesce(sales.amount, 0) as {{ type_decimal() }}) as revenue,
-    cast(coalesce(refunds.refunded, 0) as {{ type_decimal() }}) as refunded,
+    {{ limited_decimal("coalesce(refunds.refunded, 0)") }} as refunded,
     sales.order_id is not null as has_sale,
     coalesce(sales.occurred_at, refunds.first_refunded_at) as ordered_at,
     refunds.refunded_at

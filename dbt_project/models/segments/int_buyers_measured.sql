@@ -47,7 +47,7 @@ select
         cast(floor({{ seconds_between("last_ordered_at", "measured_at") }} / 86400.0) as bigint), 0
     ) as recency_days,
     cast(frequency as bigint) as frequency,
-    cast(monetary as {{ type_decimal() }}) as monetary,
+    {{ limited_decimal("monetary") }} as monetary,
     last_ordered_at,
     measured_at
 from buyers

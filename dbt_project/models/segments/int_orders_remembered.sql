@@ -48,7 +48,7 @@ select
     coalesce(sales.profile_id, case when sales.order_id is null then refunds.profile_id end) as profile_id,
     coalesce(sales.account_id, refunds.account_id) as account_id,
     cast(coalesce(sales.amount, 0) as {{ type_decimal() }}) as revenue,
-    cast(coalesce(refunds.refunded, 0) as {{ type_decimal() }}) as refunded,
+    {{ limited_decimal("coalesce(refunds.refunded, 0)") }} as refunded,
     coalesce(sales.measured_at, refunds.measured_at) as measured_at,
     coalesce(sales.occurred_at, refunds.first_refunded_at) as ordered_at
 from sales

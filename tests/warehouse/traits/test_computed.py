@@ -23,6 +23,7 @@ from tests.warehouse.helpers import DBT_BUILD, built, dice, write_calls
 
 AS_OF = datetime.fromisoformat("2026-01-31T00:00:00Z")
 PEOPLE, EVENTS = 40, 1_500
+LARGEST = Decimal("99999999999999.9999")
 KINDS = ("sum", "average", "minimum", "maximum", "most_frequent", "first", "last", "unique_list", "unique_count")
 CONDITIONS: list[dict[str, Any]] = [
     {"operator": "equals", "value": "Shoes"},
@@ -88,6 +89,8 @@ def random_calls() -> list[dict[str, Any]]:
         call = {"messageId": f"r{draws.randrange(10**9):09d}-{n}", "type": "track", "event": draws.choice(["Tried", "Left"])}
         call |= {"userId": f"r{draws.randrange(PEOPLE)}", "timestamp": at.isoformat(), "receivedAt": at.isoformat()}
         calls.append(call | {"properties": {"v": draws.choice(VALUES)} if draws.random() > 0.05 else {}})
+        if call["userId"] in ("r0", "r1") and n % 2:  # whose sums are larger than a decimal holds
+            calls[-1]["properties"] = {"v": 99_999_999_999_999 * (1 if call["userId"] == "r0" else -1)}
     return calls
 
 
@@ -206,7 +209,7 @@ def compute(trait: dict[str, Any], facts: list[tuple[datetime, str, str | None]]
     if winner and (len(values) < trait.get("minimum_count", 2) or counts[winner] < trait.get("winner_count", 1)):
         winner = None
     numeric = {
-        "sum": lambda: sum(numbers), "minimum": lambda: min(numbers), "maximum": lambda: max(numbers),
+        "sum": lambda: max(min(sum(numbers), LARGEST), -LARGEST), "minimum": lambda: min(numbers), "maximum": lambda: max(numbers),
         "average": lambda: (sum(numbers) / len(numbers)).quantize(Decimal("0.0001"), ROUND_HALF_UP),
     }  # fmt: skip
     if trait["kind"] in numeric:

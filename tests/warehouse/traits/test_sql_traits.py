@@ -25,6 +25,9 @@ BROKEN = {
     "halved": "select profile_id, 1.5 as value from {{ ref('tessera', 'profiles') }}",
     "listed": "select profile_id, [1, 2] as value from {{ ref('tessera', 'profiles') }}",
     "wordy": "select profile_id, 'many' as value from {{ ref('tessera', 'profiles') }}",
+    "by_user_id": "select user_id as profile_id, 1 as value from {{ ref('tessera', 'profiles') }}",
+    "by_number": "select 17 as profile_id, 1 as value",
+    "account_by_profile": "select profile_id as account_id, 1 as value from {{ ref('tessera', 'profiles') }}",
     "account_of_nobody": "select account_id, 1 as value from {{ ref('tessera', 'orders') }}",
 }
 
@@ -71,6 +74,21 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("by_email", "found: the columns email, value", "two columns: profile_id and value"),
         ("halved", r"found: value 1\.5 of profile_id \w{32}", "whole numbers: dbt_project.yml declares halved: bigint"),
         ("listed", r"found: a value that is of type integer\[\]", "a number: dbt_project.yml declares listed: bigint"),
+        (
+            "by_user_id",
+            r"found: in 7 rows no profile_id that is one of profiles\.profiles",
+            "the profile_id of public tables",
+        ),
+        (
+            "by_number",
+            r"found: in 1 row no profile_id that is one of profiles\.profiles",
+            "the profile_id of public tables",
+        ),
+        (
+            "account_by_profile",
+            r"found: in 7 rows no account_id that is one of profiles\.accounts",
+            "the account_id of public",
+        ),
         ("account_of_nobody", "found: account_id null in 14 rows", "one row for each account_id"),
         ("wordy", "found: a value that is text", "a number: dbt_project.yml declares wordy: bigint"),
     ],
