@@ -98,7 +98,7 @@ def _moment(line: str) -> datetime | None:
 
 
 def observed(home: Path, as_of: datetime) -> Features:
-    tessera(home, *DBT_BUILD, "--select", "+int_purchases_observed", as_of=as_of.isoformat())
+    tessera(home, *DBT_BUILD, "--select", "+int_purchases_observed", "+profile_identifiers", as_of=as_of.isoformat())
     rows = built(home, f"select cutoff_at, profile_id, {', '.join(FEATURES)} from traits.int_purchases_observed")
     assert len(rows) == len({row[:2] for row in rows})
     return {row[:2]: dict(zip(FEATURES, row[2:], strict=True)) for row in rows}
