@@ -3,7 +3,17 @@
 with
     history as (select * from {{ ref("identifier_history") }}),
 
-    named as (select distinct identifier_id from history where identifier_id = profile_id)
+    -- Or a reviewed line joined it to an older one on its first event: until then it was a profile's id.
+    names as (
+        select identifier_id
+        from history
+        where identifier_id = profile_id
+        union all
+        select profile_id
+        from {{ ref("profile_merges") }}
+    ),
+
+    named as (select distinct identifier_id from names)
 
 select
     history.identifier_id as segment_id,
