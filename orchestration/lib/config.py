@@ -10,9 +10,11 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+import duckdb
 import phonenumbers
 import yaml
 from pydantic import (
@@ -53,24 +55,26 @@ Name = Annotated[str, AfterValidator(_identifier)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
-# Words that SQL reserves (PostgreSQL's list, which DuckDB shares): no column can have such a name without quotes.
-RESERVED = set(
-    re.findall(
-        r"\w+",
-        """all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
-        concurrently constraint create cross current_catalog current_date current_role current_schema current_time current_timestamp
-        current_user default deferrable desc distinct do else end except false fetch for foreign freeze from full grant group having
-        ilike in initially inner intersect into is isnull join lateral leading left like limit localtime localtimestamp natural not
-        notnull null offset on only or order outer overlaps pivot placing primary qualify references returning right select
-        session_user similar some summarize symmetric system_user table tablesample then to trailing true union unique unpivot user
-        using variadic verbose when where window with""",
-    )
-)
+# Words that other engines than DuckDB reserve.
+RESERVED_ELSEWHERE = {
+    "current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp", "current_user", "exists",
+    "grant", "localtime", "localtimestamp", "minus", "session_user", "system_user", "unknown", "user",
+}  # fmt: skip
+
+
+@cache
+def _reserved() -> set[str]:
+    """Return the words that no column can have as its name without quotes."""
+    words = "select keyword_name from duckdb_keywords() where keyword_category in ('reserved', 'type_function')"
+    with duckdb.connect() as connection:
+        return RESERVED_ELSEWHERE | {word for (word,) in connection.execute(words).fetchall()}
+
+
 TRAIT_KEYS = {"profile_id", "account_id", "holder_key"}  # columns beside the traits
 
 
 def _column(value: str) -> str:
-    if value in RESERVED or value in TRAIT_KEYS:
+    if value in _reserved() or value in TRAIT_KEYS:
         raise ValueError("a trait is a column: its name is no word that SQL reserves, nor profile_id, account_id or holder_key")
     return _identifier(value)
 
@@ -115,12 +119,6 @@ TAKEN = {
     "context", "line_number", "timestamp", "client_at", "original_at", "sent_at", "received_at", "claimed_at", "occurred_at",
     "has_unreadable_time", "combination", "event_count", "new_event_count", "run_number", "first_run_number", "first_event_id",
     "first_occurred_at", "last_occurred_at", "first_received_at",
-    "all", "and", "any", "array", "as", "asc", "both", "case", "cast", "check", "collate", "column", "constraint", "create",
-    "cross", "current_user", "default", "desc", "distinct", "do", "else", "end", "except", "exists", "false", "fetch", "for",
-    "foreign", "from", "full", "grant", "group", "having", "in", "inner", "intersect", "into", "is", "join", "lateral",
-    "leading", "left", "like", "limit", "minus", "natural", "not", "null", "offset", "on", "only", "or", "order", "outer",
-    "primary", "qualify", "references", "right", "select", "session_user", "some", "table", "then", "to", "trailing", "true",
-    "union", "unique", "unknown", "user", "using", "when", "where", "window", "with",
 }  # fmt: skip
 PLACE = re.compile(
     r"(?P<field>userId|anonymousId|groupId)"
@@ -130,7 +128,7 @@ PLACE = re.compile(
 
 
 def _type_name(value: str) -> str:
-    if value in TAKEN or value.endswith("_node"):
+    if value in _reserved() or value in TAKEN or value.endswith("_node"):
         raise ValueError("this name is taken, by SQL or by a column of every event; choose another, such as card_number")
     return value
 

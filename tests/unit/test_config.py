@@ -118,6 +118,8 @@ def test_the_shipped_files_are_valid_and_compile_to_what_they_say(project: Path)
         ("traits", "level: account", "level: company", "level: company"),
         ("traits", "property: at.hour", "property: at.minute", "at.minute"),
         ("traits", "name: last_search", "name: select", "name: select"),
+        ("traits", "name: last_search", "name: show", "name: show"),
+        ("traits", "name: last_search", "name: user", "name: user"),
         ("traits", "name: last_search", "name: holder_key", "name: holder_key"),
     ],
 )
