@@ -59,8 +59,7 @@ with
     contested as (select distinct node from contested_sides),
 
     {% if is_increment -%}
-        -- Whose profile is another than before, and what is on evidence with it: that may be disputed no
-        -- more.
+        -- Whose profile is another than before, and what is on evidence with it: it may be disputed no more.
         moved as (select node from {{ ref("int_identifiers_resolved") }} {{ where_new(is_increment) }}),
 
         moved_links as (

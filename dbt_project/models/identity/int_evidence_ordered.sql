@@ -1,9 +1,8 @@
 {{ config(materialized="increment", meta={"touched": "component", "touched_key": "node"}) }}
 -- The evidence of profiles that merged, in the order it was received. A profile merged if two of its
 -- identifiers were first seen without a tie to an older one: each of them named a profile until later
--- evidence joined them. What a reviewed line joins counts as joined once both were seen, behind the
--- evidence of
--- that event: until somebody wrote the line, each of both named a profile.
+-- evidence joined them. What a reviewed line joins counts as joined once both were seen, behind the evidence
+-- of that event: until somebody wrote the line, each of both named a profile.
 {%- set is_increment = is_increment("int_identifiers_touched") %}
 with
     ranked as (select * from {{ ref("int_identifiers_ranked") }} {{ where_touched(is_increment, ["node"]) }}),
